@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "pipeline/action.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/name_search.h"
+
+#define ACTION(ID, NAME, ALIASES, FORM, WRITTEN, NEEDS, RUN, HELP) \
+	bool RUN(struct execution *execution, const struct action *action);
+#include "pipeline/actions.def"
+#undef ACTION
+
+static const struct action_type types[ACTION_COUNT] = {
+#define ACTION(ID, NAME, ALIASES, FORM, WRITTEN, NEEDS, RUN, HELP) \
+	[ACTION_##ID] = {ACTION_##ID, NAME, ALIASES, FORM, WRITTEN, NEEDS, RUN, HELP},
+#include "pipeline/actions.def"
+#undef ACTION
+};
+
+const struct action_type *action_type_get(enum action_id id)
+{
+	return &types[id];
+}
+
+const struct action_type *action_type_find(const char *name, size_t length)
+{
+	for (size_t i = 0; i < ACTION_COUNT; i++) {
+		if (name_equal_any_case(types[i].name, name, length) ||
+			name_in_list_any_case(types[i].aliases, name, length))
+			return &types[i];
+	}
+	return NULL;
+}
+
+const char *action_suggest(const char *name, size_t length)
+{
+	struct name_guess guess = name_guess_start(name, length);
+
+	for (size_t i = 0; i < ACTION_COUNT; i++)
+		name_guess_try(&guess, types[i].name, types[i].aliases);
+	return guess.best;
+}
+
+int action_list_copy(struct action_list *copy, const struct action_list *list)
+{
+	*copy = (struct action_list){0};
+	if (list->count == 0)
+		return 0;
+	copy->items = calloc(list->count, sizeof(*copy->items));
+	if (!copy->items)
+		return -ENOMEM;
+	memcpy(copy->items, list->items, list->count * sizeof(*copy->items));
+	copy->count = list->count;
+	return 0;
+}
+
+static bool subfield_equal(const struct subfield *a, const struct subfield *b)
+{
+	return a->field == b->field && a->first_bit == b->first_bit && a->n_bits == b->n_bits;
+}
+
+// By form, because the rest of the union is nobody's.
+static bool action_equal(const struct action *a, const struct action *b)
+{
+	if (a->id != b->id)
+		return false;
+	switch (types[a->id].form) {
+	case ARG_NONE:
+		return true;
+	case ARG_PORT:
+		return a->port == b->port;
+	case ARG_TABLE:
+		return a->table == b->table;
+	case ARG_ETHERTYPE:
+		return a->ethertype == b->ethertype;
+	case ARG_RESUBMIT:
+		return a->resubmit.port == b->resubmit.port &&
+		       a->resubmit.table == b->resubmit.table;
+	case ARG_FIELD_VALUE:
+	case ARG_SET_FIELD:
+	case ARG_LOAD:
+	case ARG_METADATA:
+		return subfield_equal(&a->set.target, &b->set.target) &&
+		       memcmp(&a->set.value, &b->set.value, sizeof(a->set.value)) == 0 &&
+		       memcmp(&a->set.mask, &b->set.mask, sizeof(a->set.mask)) == 0;
+	case ARG_MOVE:
+		return subfield_equal(&a->move.source, &b->move.source) &&
+		       subfield_equal(&a->move.target, &b->move.target);
+	case ARG_FIELD_OUTPUT:
+		return subfield_equal(&a->output, &b->output);
+	}
+	return false;
+}
+
+bool action_list_equal(const struct action_list *a, const struct action_list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (!action_equal(&a->items[i], &b->items[i]))
+			return false;
+	}
+	return true;
+}
+
+void action_list_destroy(struct action_list *list)
+{
+	if (!list)
+		return;
+	free(list->items);
+	*list = (struct action_list){0};
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <endian.h>
+#include <string.h>
+
+#include "pipeline/action_run.h"
+#include "pipeline/mac_table.h"
+#include "pipeline/packet_vlan.h"
+#include "pipeline/pipeline_private.h"
+
+// NORMAL: a learning switch with VLANs (IEEE 802.1Q, as far as it goes without spanning tree).
+//
+// It works on the packet as it is at this point of the action list. Its VLAN is that of the
+// outermost tag, or where there is none, or only a priority tag, what the ingress port says. A
+// port that the packet leaves by decides whether it leaves tagged; priority tags do not leave,
+// their priority goes into the VLAN tag if there is one.
+
+#define VLAN_NONE 0xffff
+
+static bool trunks_all(const struct pipeline_port *port)
+{
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < 64; i++)
+		any |= port->trunks[i];
+	return any == 0;
+}
+
+static bool in_trunks(const struct pipeline_port *port, uint16_t vlan)
+{
+	return port->trunks[vlan / 64] >> vlan % 64 & 1 || trunks_all(port);
+}
+
+// A native VLAN takes the place of VLAN 0, so that untagged frames of other ports' VLAN 0 do not
+// leak into it.
+static bool carries(const struct pipeline_port *port, uint16_t vlan)
+{
+	if (port->vlan_mode == VLAN_ACCESS)
+		return vlan == port->tag;
+	if (port->vlan_mode == VLAN_TRUNK)
+		return in_trunks(port, vlan);
+	return vlan == port->tag || (vlan != 0 && in_trunks(port, vlan));
+}
+
+// The VLAN that a packet with this tag (0: none) belongs to when it comes in by `port`, or
+// VLAN_NONE if it may not.
+static uint16_t ingress_vlan(const struct pipeline_port *port, uint16_t tci)
+{
+	uint16_t vlan = tci & VLAN_VID_MASK;
+
+	if (port->vlan_mode == VLAN_ACCESS)
+		return vlan == 0 ? port->tag : VLAN_NONE;
+	if (vlan == 0 && port->vlan_mode != VLAN_TRUNK)
+		return port->tag;
+	return carries(port, vlan) ? vlan : VLAN_NONE;
+}
+
+static void send_by(struct execution *execution, const struct pipeline_port *port, uint16_t vlan)
+{
+	uint16_t tci = be16toh(execution->key->vlan_tci);
+	bool untagged = port->vlan_mode == VLAN_ACCESS ||
+			(port->vlan_mode == VLAN_NATIVE_UNTAGGED && vlan == port->tag);
+
+	if (untagged)
+		vlan = 0;
+	// Nothing to change: no tag and none wanted, or the right one.
+	if (vlan == 0 ? tci == 0 : (tci & VLAN_VID_MASK) == vlan)
+		vlan = VLAN_AS_IS;
+	execution_emit_vlan(execution, port->number, vlan);
+}
+
+static void flood(struct execution *execution, uint16_t vlan)
+{
+	const struct port_set *ports = execution->ports;
+	uint16_t ingress = execution->packet->in_port;
+	bool found = false;
+
+	for (unsigned i = 0; i < ports->count; i++) {
+		const struct pipeline_port *port = &ports->items[i];
+
+		if (port->number == ingress || port->no_flood || !carries(port, vlan))
+			continue;
+		send_by(execution, port, vlan);
+		found = true;
+	}
+	if (!found)
+		execution_note(execution, DROP_NO_DESTINATION);
+}
+
+static void learn(struct execution *execution, uint16_t vlan)
+{
+	struct pipeline_sink *sink = execution->sink;
+	const uint8_t *mac = execution->key->dl_src;
+	uint16_t port = execution->packet->in_port;
+
+	if (!mac_table_seen(execution->pipeline->macs, mac, vlan, port, execution->now_ms / 1000))
+		sink->learn(sink, mac, vlan, port);
+}
+
+static void forward(struct execution *execution, uint16_t vlan)
+{
+	const uint8_t *mac = execution->key->dl_dst;
+	const struct pipeline_port *port = NULL;
+	uint16_t number = OFPORT_NONE;
+
+	if (!(mac[0] & 1))
+		number = mac_table_lookup(execution->pipeline->macs, mac, vlan);
+	if (number <= OFPORT_MAX)
+		port = execution->ports->by_number[number];
+	if (!port) // not known, or known at a port that is just going
+		flood(execution, vlan);
+	else if (number == execution->packet->in_port)
+		execution_note(execution, DROP_INGRESS_PORT);
+	else if (!carries(port, vlan)) // its VLANs were changed after the address was learned
+		execution_note(execution, DROP_VLAN_FILTERED);
+	else
+		send_by(execution, port, vlan);
+}
+
+bool action_normal_run(struct execution *execution, const struct action *action)
+{
+	static const uint8_t reserved[5] = {0x01, 0x80, 0xc2, 0x00, 0x00};
+	const struct packet_key *key = execution->key;
+	uint16_t ingress = execution->packet->in_port;
+	const struct pipeline_port *port =
+		ingress <= OFPORT_MAX ? execution->ports->by_number[ingress] : NULL;
+	uint16_t vlan;
+
+	if (!port) {
+		execution_note(execution, DROP_NO_BRIDGE);
+		return true;
+	}
+	if (memcmp(key->dl_dst, reserved, sizeof(reserved)) == 0 && key->dl_dst[5] < 0x10) {
+		execution_note(execution, DROP_RESERVED_MAC);
+		return true;
+	}
+	vlan = ingress_vlan(port, be16toh(key->vlan_tci));
+	if (vlan == VLAN_NONE) {
+		execution_note(execution, DROP_VLAN_FILTERED);
+		return true;
+	}
+	learn(execution, vlan);
+	forward(execution, vlan);
+	return true;
+}

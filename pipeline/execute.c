@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/execute.h"
+
+#include "pipeline/packet_vlan.h"
+#include "pipeline/pipeline_private.h"
+#include "pipeline/packet_format.h"
+
+// Make the frame leave with VLAN `vlan`, see execution_emit_vlan().
+static int tag_for(struct packet *packet, uint16_t vlan)
+{
+	if (vlan == VLAN_AS_IS)
+		return 0;
+	if (vlan == 0) {
+		packet_pop_vlan(packet, NULL);
+		return 0;
+	}
+	if (!packet_is_tagged(packet))
+		return packet_push_vlan(packet, NULL, ETHERTYPE_VLAN, vlan);
+	packet_set_tci(packet, NULL, (packet_tci(packet) & ~VLAN_VID_MASK) | vlan);
+	return 0;
+}
+
+// The end of a packet or copy that is to be sent.
+static void send(struct execution *execution, struct packet *packet, uint16_t port, uint16_t vlan)
+{
+	struct pipeline_sink *sink = execution->sink;
+
+	if (tag_for(packet, vlan) == 0)
+		sink->output(sink, packet, port);
+	else
+		sink->drop(sink, packet, DROP_NO_HEADROOM);
+}
+
+void execution_emit_vlan(struct execution *execution, uint16_t port, uint16_t vlan)
+{
+	execution_settle(execution);
+	execution->pending = port;
+	execution->pending_vlan = vlan;
+}
+
+void execution_emit(struct execution *execution, uint16_t port)
+{
+	execution_emit_vlan(execution, port, VLAN_AS_IS);
+}
+
+bool execution_settle(struct execution *execution)
+{
+	struct pipeline_sink *sink = execution->sink;
+	const struct packet *packet = execution->packet;
+	uint16_t port = execution->pending;
+	struct packet *copy;
+
+	if (port == OFPORT_NONE)
+		return true;
+	execution->pending = OFPORT_NONE;
+	execution->copies++;
+	copy = sink->copy(sink, packet);
+	if (!copy)
+		return false;
+	// What the parser found holds for the copy, whatever the sink has filled in.
+	copy->l3_offset = packet->l3_offset;
+	copy->l4_offset = packet->l4_offset;
+	copy->vlan_count = packet->vlan_count;
+	send(execution, copy, port, execution->pending_vlan);
+	return true;
+}
+
+bool execution_run_nested(struct execution *execution, const struct action_list *actions)
+{
+	// An empty list is how "drop" is written in OpenFlow.
+	if (actions->count == 0)
+		execution_note(execution, DROP_ACTION_DROP);
+	for (size_t i = 0; i < actions->count; i++) {
+		const struct action *action = &actions->items[i];
+
+		if (!action_type_get(action->id)->run(execution, action))
+			return false;
+	}
+	return true;
+}
+
+bool execution_run(struct execution *execution, const struct action_list *actions)
+{
+	struct pipeline_sink *sink = execution->sink;
+
+	execution->next_table = -1;
+	if (execution_run_nested(execution, actions))
+		return true;
+	// Outputs before the action that ended the packet stay sent.
+	execution_settle(execution);
+	sink->drop(sink, execution->packet, execution->reason);
+	return false;
+}
+
+void execution_finish(struct execution *execution)
+{
+	struct pipeline_sink *sink = execution->sink;
+
+	if (execution->pending != OFPORT_NONE)
+		send(execution, execution->packet, execution->pending, execution->pending_vlan);
+	else
+		sink->drop(sink, execution->packet,
+			execution->copies > 0 ? DROP_CONSUMED : execution->reason);
+}

@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+// Flow tables: finding, inserting and removing; see flow_table.h and flow_table_private.h.
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/flow_table_private.h"
+
+#define CHAINS_MIN 16
+#define FILTER_COST 25 // cycles
+
+// --- Readers ---
+
+// Which packets of `wanted` may still find something better in structures of at most `priority`?
+// Those with a best rule of the same priority too, because the fixed order may prefer another.
+static inline uint32_t still_wanted(
+	uint32_t wanted, const struct rule *const best[], uint16_t priority)
+{
+	uint32_t result = wanted;
+
+	for (uint32_t left = wanted; left; left &= left - 1) {
+		const struct rule *rule = best[__builtin_ctz(left)];
+
+		if (rule && rule->priority > priority)
+			result &= ~(left & -left);
+	}
+	return result;
+}
+
+// Sets passed[b] to the packets for which the block with bit b may hold a rule.
+static void filter_packets(const struct filter *filter, const struct packet_key *const keys[],
+	uint32_t wanted, uint32_t passed[FILTER_BLOCKS])
+{
+	memset(passed, 0, FILTER_BLOCKS * sizeof passed[0]);
+	for (uint32_t left = wanted; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+		const uint8_t *bytes = (const uint8_t *)keys[i];
+		uint64_t blocks = UINT64_MAX;
+
+		for (unsigned c = 0; c < filter->count; c++)
+			blocks &= __atomic_load_n(
+				&filter->rows[c][bytes[filter->bytes[c]]], __ATOMIC_RELAXED);
+		for (; blocks; blocks &= blocks - 1)
+			passed[__builtin_ctzll(blocks)] |= 1u << i;
+	}
+}
+
+void flow_table_find(const struct flow_table *table, uint64_t version,
+	const struct packet_key *const keys[], uint32_t wanted, unsigned count,
+	const struct rule *best[])
+{
+	const struct view *view = __atomic_load_n(&table->view, __ATOMIC_ACQUIRE);
+	uint32_t passed[FILTER_BLOCKS];
+
+	if (count < LOOKUP_BURST)
+		wanted &= (1u << count) - 1;
+	for (uint32_t left = wanted; left; left &= left - 1)
+		best[__builtin_ctz(left)] = NULL;
+	if (view->filter)
+		filter_packets(view->filter, keys, wanted, passed);
+	for (unsigned e = 0; e < view->count && wanted; e++) {
+		const struct placed *entry = &view->entries[e];
+		uint32_t ask = wanted;
+
+		if (view->filter && entry->filter_bit != FILTER_NONE)
+			ask &= passed[entry->filter_bit];
+		if (ask && e > 0)
+			ask = still_wanted(
+				ask, best, __atomic_load_n(&entry->max_priority, __ATOMIC_RELAXED));
+		if (ask)
+			entry->lookup->kind->find(entry->lookup, version, keys, ask, count, best);
+	}
+}
+
+unsigned flow_table_lines(const struct flow_table *table)
+{
+	const struct view *view = __atomic_load_n(&table->view, __ATOMIC_ACQUIRE);
+	unsigned lines = 0;
+
+	for (unsigned e = 0; e < view->count; e++)
+		lines |= __atomic_load_n(&view->entries[e].lookup->lines, __ATOMIC_RELAXED);
+	return lines;
+}
+
+// --- Views (control thread) ---
+
+static int entry_order(const void *a, const void *b)
+{
+	const struct placed *x = a, *y = b;
+
+	if (x->max_priority != y->max_priority)
+		return x->max_priority > y->max_priority ? -1 : 1;
+	// Hashes first: they are cheaper.
+	return (x->lookup->kind == &lookup_bits) - (y->lookup->kind == &lookup_bits);
+}
+
+int flow_table_publish(struct flow_table *table)
+{
+	struct view *old = table->view;
+	struct view *view = malloc(sizeof *view + table->n_structures * sizeof view->entries[0]);
+
+	if (!view)
+		return -ENOMEM;
+	view->filter = table->filter;
+	view->count = table->n_structures;
+	for (unsigned s = 0; s < view->count; s++) {
+		table->structures[s].max_priority = table->structures[s].lookup->max_priority;
+		view->entries[s] = table->structures[s];
+	}
+	qsort(view->entries, view->count, sizeof view->entries[0], entry_order);
+	__atomic_store_n(&table->view, view, __ATOMIC_RELEASE);
+	if (old)
+		table->retirement.retire(table->retirement.context, free, old);
+	return 0;
+}
+
+static void lookup_free(void *memory)
+{
+	struct lookup *lookup = memory;
+
+	lookup->kind->destroy(lookup);
+}
+
+void flow_table_retire(struct flow_table *table, struct lookup *lookup)
+{
+	table->retirement.retire(table->retirement.context, lookup_free, lookup);
+}
+
+// `lookup` is in the view and has got a rule of higher priority than before. Raising a priority in
+// place only makes readers look longer, but it must not break the order.
+static int raise_priority(struct flow_table *table, const struct lookup *lookup)
+{
+	struct view *view = table->view;
+
+	for (unsigned e = 0; e < view->count; e++) {
+		if (view->entries[e].lookup != lookup)
+			continue;
+		if (lookup->max_priority <= view->entries[e].max_priority)
+			return 0;
+		if (e > 0 && view->entries[e - 1].max_priority < lookup->max_priority)
+			return flow_table_publish(table);
+		__atomic_store_n(
+			&view->entries[e].max_priority, lookup->max_priority, __ATOMIC_RELEASE);
+		return 0;
+	}
+	return flow_table_publish(table);
+}
+
+static int structure_add(struct flow_table *table, struct lookup *lookup)
+{
+	struct placed *grown =
+		realloc(table->structures, (table->n_structures + 1) * sizeof *grown);
+	struct filter *filter = table->filter;
+	uint8_t bit = FILTER_NONE;
+
+	if (!grown)
+		return -ENOMEM;
+	table->structures = grown;
+	if (lookup->kind == &lookup_bits && filter && filter->next_bit < FILTER_BLOCKS)
+		bit = (uint8_t)filter->next_bit++;
+	grown[table->n_structures++] = (struct placed){lookup, 0, bit};
+	return 0;
+}
+
+static struct placed *structure_find(struct flow_table *table, const struct lookup *lookup)
+{
+	struct placed *placed = table->structures;
+
+	while (placed->lookup != lookup)
+		placed++;
+	return placed;
+}
+
+// Takes an empty structure out of the view. If there is no memory for that it stays, empty, until
+// the next reshaping.
+static void structure_drop(struct flow_table *table, struct lookup *lookup)
+{
+	struct placed *hole = structure_find(table, lookup), dropped = *hole;
+
+	*hole = table->structures[--table->n_structures];
+	if (flow_table_publish(table) != 0) {
+		table->structures[table->n_structures++] = dropped;
+		return;
+	}
+	flow_table_retire(table, lookup);
+}
+
+// --- Groups (control thread) ---
+
+static unsigned mask_chain(const struct flow_table *table, const struct packet_key *mask)
+{
+	const uint64_t *words = (const uint64_t *)mask;
+	uint64_t sum = 0;
+
+	for (unsigned w = 0; w < KEY_WORDS; w++)
+		sum = (sum ^ words[w]) * UINT64_C(0x9e3779b97f4a7c15) + (sum >> 31);
+	return (unsigned)(sum >> 32) & (table->n_chains - 1);
+}
+
+static struct group **group_slot(struct flow_table *table, const struct packet_key *mask)
+{
+	struct group **slot = &table->chains[mask_chain(table, mask)];
+
+	while (*slot && memcmp(&(*slot)->mask, mask, sizeof *mask) != 0)
+		slot = &(*slot)->next;
+	return slot;
+}
+
+static void chains_grow(struct flow_table *table)
+{
+	struct group **old = table->chains;
+	unsigned n_old = table->n_chains;
+	struct group **chains = calloc(n_old * 2, sizeof *chains);
+
+	if (!chains)
+		return; // chains just get longer
+	table->chains = chains;
+	table->n_chains = n_old * 2;
+	for (unsigned c = 0; c < n_old; c++) {
+		while (old[c]) {
+			struct group *group = old[c];
+			struct group **head = &chains[mask_chain(table, &group->mask)];
+
+			old[c] = group->next;
+			group->next = *head;
+			*head = group;
+		}
+	}
+	free(old);
+}
+
+static struct group *group_get(struct flow_table *table, const struct packet_key *mask)
+{
+	struct group *group = *group_slot(table, mask);
+
+	if (group)
+		return group;
+	group = aligned_alloc(_Alignof(struct group), sizeof *group);
+	if (!group)
+		return NULL;
+	if (table->n_groups >= table->n_chains)
+		chains_grow(table);
+	memset(group, 0, sizeof *group);
+	group->mask = *mask;
+	*group_slot(table, mask) = group;
+	table->n_groups++;
+	return group;
+}
+
+static void group_drop_if_empty(struct flow_table *table, struct group *group)
+{
+	struct group **slot;
+
+	if (group->count > 0)
+		return;
+	slot = group_slot(table, &group->mask);
+	*slot = group->next;
+	table->n_groups--;
+	free(group);
+}
+
+static void group_link(struct group *group, struct rule *rule)
+{
+	rule->previous = NULL;
+	rule->next = group->rules;
+	if (rule->next)
+		rule->next->previous = rule;
+	group->rules = rule;
+	group->count++;
+}
+
+static void group_unlink(struct group *group, struct rule *rule)
+{
+	if (rule->previous)
+		rule->previous->next = rule->next;
+	else
+		group->rules = rule->next;
+	if (rule->next)
+		rule->next->previous = rule->previous;
+	group->count--;
+}
+
+// --- Rules (control thread) ---
+
+// The structure that takes rules of `group`; made if need be, and then not yet published.
+static struct lookup *home_for(struct flow_table *table, struct group *group)
+{
+	bool few = table->n_groups <= FLOW_TABLE_FEW_MASKS;
+	struct lookup *lookup;
+
+	if (group->hash)
+		return group->hash;
+	if (!(few && group->count == 0) && table->open && table->open->count < LOOKUP_BITS_RULES)
+		return table->open;
+	lookup = (few && group->count == 0 ? &lookup_hash : &lookup_bits)
+			 ->create(&group->mask, table->retirement);
+	if (!lookup)
+		return NULL;
+	if (structure_add(table, lookup) != 0) {
+		lookup->kind->destroy(lookup);
+		return NULL;
+	}
+	if (lookup->kind == &lookup_hash)
+		group->hash = lookup;
+	else
+		table->open = lookup;
+	return lookup;
+}
+
+// Takes an empty structure out, and whatever points to it.
+static void home_drop(struct flow_table *table, struct group *group, struct lookup *lookup)
+{
+	if (group->hash == lookup)
+		group->hash = NULL;
+	if (table->open == lookup)
+		table->open = NULL;
+	structure_drop(table, lookup);
+}
+
+// So seldom that the table is laid out a bounded number of times per rule: the cost of a change
+// stays constant on average. With the first mask too many, hashes of few rules turn into a block.
+static void reshape_if_due(struct flow_table *table, bool now)
+{
+	if (now || ++table->changes >= 16 + table->in_blocks / 8)
+		(void)flow_table_reshape(table);
+}
+
+int flow_table_insert(struct flow_table *table, struct rule *rule)
+{
+	unsigned masks_before = table->n_groups;
+	struct group *group = group_get(table, &rule->mask);
+	struct lookup *home;
+	int error;
+
+	if (!group)
+		return -ENOMEM;
+	home = home_for(table, group);
+	error = home ? home->kind->insert(home, rule) : -ENOMEM;
+	if (error == 0) {
+		error = raise_priority(table, home);
+		if (error != 0)
+			home->kind->remove(home, rule);
+	}
+	if (error != 0) {
+		if (home && home->count == 0)
+			home_drop(table, group, home);
+		group_drop_if_empty(table, group);
+		return -ENOMEM;
+	}
+	if (home->kind == &lookup_bits && table->filter)
+		filter_add(table->filter, structure_find(table, home)->filter_bit, rule);
+	rule->home = home;
+	group_link(group, rule);
+	table->count++;
+	table->in_blocks += home->kind == &lookup_bits;
+	reshape_if_due(table,
+		table->n_groups > masks_before && table->n_groups == FLOW_TABLE_FEW_MASKS + 1);
+	return 0;
+}
+
+void flow_table_remove(struct flow_table *table, struct rule *rule)
+{
+	struct group *group = *group_slot(table, &rule->mask);
+	struct lookup *home = rule->home;
+
+	table->in_blocks -= home->kind == &lookup_bits;
+	table->count--;
+	home->kind->remove(home, rule);
+	group_unlink(group, rule);
+	rule->home = NULL;
+	if (home->count == 0)
+		home_drop(table, group, home);
+	group_drop_if_empty(table, group);
+	reshape_if_due(table, false);
+}
+
+struct flow_table *flow_table_create(struct retirement retirement)
+{
+	struct flow_table *table = calloc(1, sizeof *table);
+
+	if (!table)
+		return NULL;
+	table->retirement = retirement;
+	table->n_chains = CHAINS_MIN;
+	table->chains = calloc(CHAINS_MIN, sizeof *table->chains);
+	if (!table->chains || flow_table_publish(table) != 0) {
+		flow_table_destroy(table);
+		return NULL;
+	}
+	return table;
+}
+
+void flow_table_destroy(struct flow_table *table)
+{
+	if (!table)
+		return;
+	for (unsigned s = 0; s < table->n_structures; s++)
+		table->structures[s].lookup->kind->destroy(table->structures[s].lookup);
+	for (unsigned c = 0; table->chains && c < table->n_chains; c++) {
+		while (table->chains[c]) {
+			struct group *group = table->chains[c];
+
+			table->chains[c] = group->next;
+			free(group);
+		}
+	}
+	free(table->chains);
+	free(table->structures);
+	free(table->filter);
+	free(table->view);
+	free(table);
+}
+
+void flow_table_shape(const struct flow_table *table, struct flow_table_shape *shape)
+{
+	memset(shape, 0, sizeof *shape);
+	shape->rules = table->count;
+	shape->memory = sizeof *table + table->n_chains * sizeof table->chains[0] +
+			table->n_groups * sizeof(struct group);
+	if (table->filter) {
+		shape->cost += FILTER_COST;
+		shape->memory += sizeof *table->filter;
+	}
+	for (unsigned s = 0; s < table->n_structures; s++) {
+		const struct lookup *lookup = table->structures[s].lookup;
+
+		if (lookup->kind == &lookup_bits)
+			shape->blocks++;
+		else
+			shape->hashes++;
+		shape->cost += lookup->kind->cost(lookup);
+		shape->memory += lookup->kind->memory(lookup);
+	}
+}

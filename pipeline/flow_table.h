@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One flow table: the rules of one table number, spread over lookup structures.
+//
+// The writer decides where a rule goes: a mask that many rules share gets a hash of its own, as
+// long as there are few such masks; everything else goes into bit-vector blocks. Readers see an
+// immutable list of structures, ordered by the highest priority in each, that is replaced as a
+// whole. The result of a lookup does not depend on the layout.
+
+#include "pipeline/lookup.h"
+
+struct flow_table;
+
+struct flow_table *flow_table_create(struct retirement retirement); // NULL: out of memory
+void flow_table_destroy(struct flow_table *table); // no readers left; rules are the caller's
+
+// Control thread. 0 or -ENOMEM. Between the call and removal, *rule stays where it is.
+int flow_table_insert(struct flow_table *table, struct rule *rule);
+// Control thread, after the grace period of the rule's death. Frees nothing of the rule.
+void flow_table_remove(struct flow_table *table, struct rule *rule);
+
+// Any thread that takes part in the grace periods. best[i] becomes the best rule visible at
+// `version` for keys[i], or NULL, for every bit i of `wanted`.
+void flow_table_find(const struct flow_table *table, uint64_t version,
+	const struct packet_key *const keys[], uint32_t wanted, unsigned count,
+	const struct rule *best[]);
+
+// Key lines that lookups in this table read. Any thread.
+unsigned flow_table_lines(const struct flow_table *table);
+
+struct flow_table_shape {
+	size_t rules;
+	unsigned hashes; // lookup structures of either kind
+	unsigned blocks;
+	unsigned cost; // estimated worst case, cycles per lookup
+	size_t memory; // bytes
+};
+void flow_table_shape(const struct flow_table *table, struct flow_table_shape *shape);

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What flow_table.c (finding, inserting, removing) and flow_table_layout.c (which rules live
+// where) share; nobody else includes this.
+//
+// Rules of one mask form a group. A group has a hash of its own, or its rules are in the blocks.
+// Changes go in place: into the group's hash, or into the open block, which is the one that takes
+// rules. From time to time, so rarely that it costs each change a constant, the table is reshaped:
+// groups that have become large get a hash, hashes that have become small lose it, and the rules
+// of all others are sorted and packed into new blocks. Then one new view replaces the old.
+//
+// One or two blocks are filled in order of the rules, and a packet that finds a good rule in the
+// first does not look into the second. With more, each is filled with rules that are alike, and a
+// filter tells which of them a packet has to look into. But rules that are hidden behind one that
+// matches nearly everything are kept apart from those before it.
+//
+// Fields say who touches them: control (the one writer), readers, or both.
+
+#include "pipeline/flow_table.h"
+#include "pipeline/lookup_bits.h"
+
+#define FLOW_TABLE_FEW_MASKS 4 // with no more masks than these, each has a hash
+
+struct group {
+	struct packet_key mask;
+	struct group *next; // in the hash chain
+	struct rule *rules; // list
+	size_t count;
+	struct lookup *hash;     // or NULL: in blocks
+	struct lookup *new_hash; // while reshaping
+};
+
+// Tells for a packet which blocks can hold a rule for it: the AND over a few bytes of the key of a
+// row of 64 bits, one for each block. Bits are only ever added, so it may say too much.
+#define FILTER_BLOCKS 64
+#define FILTER_COLUMNS 8
+#define FILTER_NONE 0xff // no bit: the structure is always asked
+struct filter {
+	unsigned count;    // of columns
+	unsigned next_bit; // control
+	uint8_t bytes[FILTER_COLUMNS];
+	uint64_t rows[FILTER_COLUMNS][256]; // readers: relaxed; control adds bits
+};
+
+struct placed {
+	struct lookup *lookup;
+	uint16_t max_priority; // for readers; control may raise it in place
+	uint8_t filter_bit;
+};
+
+// What readers see. Structures are sorted by max_priority, highest first.
+struct view {
+	const struct filter *filter; // or NULL
+	unsigned count;
+	struct placed entries[];
+};
+
+struct flow_table {
+	struct view *view; // readers: acquire; control: replaced as a whole
+	struct retirement retirement;
+	// Control, from here on.
+	struct group **chains;
+	unsigned n_chains; // a power of two
+	unsigned n_groups;
+	struct placed *structures; // those of the view
+	unsigned n_structures;
+	struct filter *filter; // of the view
+	struct lookup *open;   // block, or NULL
+	size_t count;          // rules
+	size_t in_blocks;      // of them
+	size_t changes;        // since the last reshaping
+};
+
+// Makes readers see table->structures. 0 or -ENOMEM.
+int flow_table_publish(struct flow_table *table);
+
+// Frees a structure when no reader is left in it.
+void flow_table_retire(struct flow_table *table, struct lookup *lookup);
+
+// A filter for blocks of which block b holds rules[first[b]] to rules[first[b + 1] - 1], and has
+// bit b, if that is below FILTER_BLOCKS. NULL: out of memory.
+struct filter *filter_build(struct rule *const rules[], const size_t first[], unsigned n_blocks);
+
+// The block with `bit` has got a rule: readers of the next version find it.
+void filter_add(struct filter *filter, unsigned bit, const struct rule *rule);
+
+// Divides rules[from] to rules[to - 1] into blocks of similar ones: puts them in order and sets
+// first[b] to the first of block b, and one more to `to`. Returns the number of blocks, at most
+// BLOCKS_MAX(to - from).
+#define BLOCKS_MAX(count) (2 * (count) / LOOKUP_BITS_RULES + 1)
+unsigned rules_cluster(struct rule *rules[], size_t from, size_t to, size_t first[]);
+
+// Lay the table out anew for the rules that are in it. 0, or -ENOMEM and nothing has changed.
+int flow_table_reshape(struct flow_table *table);

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "pipeline/flow_text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/flow_parser.h"
+
+// --- Reading ---
+
+void flow_parser_start(struct flow_parser *parser, struct flow_request *request,
+	enum flow_command command, const struct port_names *names, struct flow_warnings *warnings,
+	struct flow_error *error)
+{
+	*request = (struct flow_request){.command = command};
+	flow_init(&request->flow);
+	request->filter.out_port = OFPORT_NONE;
+	*parser = (struct flow_parser){
+		.request = request,
+		.names = names,
+		.warnings = warnings,
+		.error = error,
+	};
+	if (warnings)
+		warnings->count = 0;
+}
+
+void flow_parser_finish(struct flow_parser *parser)
+{
+	token_list_destroy(&parser->keys);
+	token_list_destroy(&parser->actions);
+}
+
+static int missing_actions(struct flow_parser *parser)
+{
+	const char *text = parser->text ? parser->text : "";
+	size_t length = strcspn(text, "#");
+
+	while (length > 0 && strchr(" \t\r\n,", text[length - 1]))
+		length--;
+	flow_parser_fail(parser, NULL, FLOW_ERROR_SYNTAX, "actions", "missing \"actions=\"");
+	if (parser->text)
+		parser->error->offset = length;
+	flow_parser_hint(parser, "%.*s%sactions=drop", length > 100 ? 0 : (int)length, text,
+		length > 0 && length <= 100 ? "," : "");
+	return -EINVAL;
+}
+
+static int unwanted_actions(struct flow_parser *parser)
+{
+	flow_parser_fail(parser, parser->actions.count > 0 ? &parser->actions.items[0] : NULL,
+		FLOW_ERROR_SYNTAX, "actions",
+		"actions select no flows, so delete and dump take none; leave out "
+		"\"actions=\", and write out_port= to select by output");
+	flow_parser_hint(parser, "out_port=1");
+	return -EINVAL;
+}
+
+int flow_parser_run(struct flow_parser *parser)
+{
+	struct flow_request *request = parser->request;
+	bool deletes = request->command == FLOW_DELETE || request->command == FLOW_DELETE_STRICT;
+	int status;
+
+	// An added flow stands in table 0 unless it says otherwise; a filter means any table.
+	request->filter.any_table = request->command != FLOW_ADD;
+	parser->table_is_known = request->command == FLOW_ADD;
+	status = match_parse(parser);
+	if (status != 0)
+		return status;
+	if (deletes)
+		return parser->has_actions ? unwanted_actions(parser) : 0;
+	if (!parser->has_actions)
+		return missing_actions(parser);
+	status = actions_parse(parser);
+	return status == 0 ? actions_check(parser) : status;
+}
+
+int flow_request_parse(struct flow_request *request, const char *text,
+	enum flow_command default_command, const struct port_names *names,
+	struct flow_warnings *warnings, struct flow_error *error)
+{
+	struct flow_parser parser;
+	int status;
+
+	flow_parser_start(&parser, request, default_command, names, warnings, error);
+	parser.text = text;
+	status = flow_text_split(&parser);
+	if (status == 0)
+		status = flow_parser_run(&parser);
+	flow_parser_finish(&parser);
+	if (status != 0)
+		flow_request_destroy(request);
+	return status;
+}
+
+void flow_request_destroy(struct flow_request *request)
+{
+	if (request)
+		flow_destroy(&request->flow);
+}
+
+// --- Writing ---
+
+struct text_buffer {
+	char *text;
+	size_t size;
+	FILE *out; // NULL: out of memory
+};
+
+static void buffer_open(struct text_buffer *buffer)
+{
+	buffer->text = NULL;
+	buffer->out = open_memstream(&buffer->text, &buffer->size);
+}
+
+// The text, or NULL if there was no memory for all of it.
+static char *buffer_close(struct text_buffer *buffer)
+{
+	bool failed = ferror(buffer->out);
+
+	if (fclose(buffer->out) == 0 && !failed)
+		return buffer->text;
+	free(buffer->text);
+	return NULL;
+}
+
+char *match_format(const struct match *match, uint16_t priority, const struct port_names *names)
+{
+	struct text_buffer buffer;
+
+	buffer_open(&buffer);
+	if (!buffer.out)
+		return NULL;
+	fprintf(buffer.out, "priority=%u", priority);
+	match_print(buffer.out, ",", match, names);
+	return buffer_close(&buffer);
+}
+
+char *actions_format(const struct action_list *actions, const struct port_names *names)
+{
+	struct text_buffer buffer;
+
+	buffer_open(&buffer);
+	if (!buffer.out)
+		return NULL;
+	actions_print(buffer.out, actions, names);
+	return buffer_close(&buffer);
+}
+
+char *flow_format(const struct flow *flow, const struct port_names *names)
+{
+	struct text_buffer buffer;
+
+	buffer_open(&buffer);
+	if (!buffer.out)
+		return NULL;
+	fprintf(buffer.out, "table=%u, priority=%u", flow->table, flow->priority);
+	match_print(buffer.out, ",", &flow->match, names);
+	fputs(" actions=", buffer.out);
+	actions_print(buffer.out, &flow->actions, names);
+	return buffer_close(&buffer);
+}
+
+static void print_flags(FILE *out, unsigned flags)
+{
+	const char *name;
+	unsigned flag;
+
+	for (size_t i = 0; (name = flow_flag_name(i, &flag)); i++) {
+		if (flags & flag)
+			fprintf(out, ",%s", name);
+	}
+}
+
+char *flow_format_exact(const struct flow *flow)
+{
+	struct text_buffer buffer;
+
+	buffer_open(&buffer);
+	if (!buffer.out)
+		return NULL;
+	fprintf(buffer.out, "table=%u,priority=%u", flow->table, flow->priority);
+	if (flow->cookie != 0)
+		fprintf(buffer.out, ",cookie=%#lx", flow->cookie);
+	if (flow->idle_timeout != 0)
+		fprintf(buffer.out, ",idle_timeout=%u", flow->idle_timeout);
+	if (flow->hard_timeout != 0)
+		fprintf(buffer.out, ",hard_timeout=%u", flow->hard_timeout);
+	print_flags(buffer.out, flow->flags);
+	match_print(buffer.out, ",", &flow->match, NULL);
+	fputs(",actions=", buffer.out);
+	actions_print(buffer.out, &flow->actions, NULL);
+	return buffer_close(&buffer);
+}

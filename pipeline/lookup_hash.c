@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exact-match hash for rules that share one mask.
+//
+// Keys are compared by the 8-byte words that the mask touches. Each different match is one entry
+// with its packed masked words; rules of the same match (other priorities, other versions) are
+// chained to it, the better one first. Entries hang in buckets of one cache line: six 16-bit tags,
+// six pointers and a count of the entries that wanted to be here and went on to a later bucket. A
+// reader looks at the next bucket only if that count is not zero, so removals leave no tombstones.
+//
+// The hash is a sum of folded 64x64 products of word pairs with random keys drawn per structure:
+// senders of packets cannot aim at collisions because they do not know the keys.
+//
+// Memory ordering. Pointers (buckets, slots, chain links) are stored with release after what they
+// point to is complete, and loaded with acquire. Tags and overflow counts are hints stored relaxed:
+// a reader may see them older than the pointer beside them, which can only make it miss an entry
+// that is being inserted or find one that is being removed. Neither is visible to it: a rule's
+// version is published, with release, after its insertion, and by then all of these stores are.
+// The six tags and the count are loaded as one vector, which may tear between tags.
+// What a reader may still hold (entries, bucket arrays) is freed through `retire`.
+
+#include <emmintrin.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "pipeline/lookup.h"
+
+#define BUCKET_SLOTS 6
+#define BUCKETS_MIN 4u
+#define CACHE_LINE 64
+
+struct hash_entry {
+	struct rule *rule;
+	struct hash_entry *next; // same match, not better; atomic
+	uint64_t hash;
+	uint64_t words[]; // of the match, masked
+};
+
+struct bucket {
+	uint16_t tags[BUCKET_SLOTS]; // 0: free
+	uint32_t overflow;           // entries that hash to here or before, and lie behind
+	struct hash_entry *entries[BUCKET_SLOTS];
+} __attribute__((aligned(CACHE_LINE)));
+
+static_assert(sizeof(struct bucket) == CACHE_LINE, "a bucket is a cache line");
+
+struct bucket_array {
+	struct bucket *buckets;
+	uint32_t index_mask; // number of buckets - 1
+};
+
+struct hash {
+	struct lookup lookup;
+	struct bucket_array *array; // readers: acquire; control: replaced as a whole
+	uint8_t n_words;            // set once, from here on
+	uint8_t word_index[KEY_WORDS];
+	uint64_t word_mask[KEY_WORDS];
+	uint64_t keys[KEY_WORDS + 1];
+	struct retirement retirement;
+	size_t matches; // control: entries that are heads of chains
+};
+
+static struct hash *hash_of(struct lookup *lookup)
+{
+	return (struct hash *)lookup;
+}
+
+// --- Hash values ---
+
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline __attribute__((always_inline)) uint64_t hash_words(
+	const uint64_t *keys, const uint64_t *words, unsigned n)
+{
+	uint64_t sum = 0;
+
+	for (unsigned w = 0; w + 1 < n; w += 2)
+		sum += fold(words[w] ^ keys[w], words[w + 1] ^ keys[w + 1]);
+	if (n % 2)
+		sum += fold(words[n - 1] ^ keys[n - 1], keys[n]);
+	return sum;
+}
+
+static inline __attribute__((always_inline)) void pack_words(
+	const struct hash *hash, const struct packet_key *key, uint64_t *words, unsigned n)
+{
+	const uint64_t *from = (const uint64_t *)key;
+
+	for (unsigned w = 0; w < n; w++)
+		words[w] = from[hash->word_index[w]] & hash->word_mask[w];
+}
+
+static inline __attribute__((always_inline)) bool words_equal(
+	const uint64_t *a, const uint64_t *b, unsigned n)
+{
+	uint64_t difference = 0;
+
+	for (unsigned w = 0; w < n; w++)
+		difference |= a[w] ^ b[w];
+	return difference == 0;
+}
+
+static inline uint16_t hash_tag(uint64_t hash)
+{
+	uint16_t tag = (uint16_t)(hash >> 48);
+
+	return tag ? tag : 1;
+}
+
+// --- Readers ---
+
+// Slots of `bucket` with `tag`, as bits 0, 2, 4, ...
+static inline unsigned bucket_tag_hits(const struct bucket *bucket, uint16_t tag)
+{
+#ifdef __SANITIZE_THREAD__ // which does not know about vectors that may tear
+	const uint64_t *halves = (const uint64_t *)bucket->tags;
+	__m128i tags = _mm_set_epi64x((long long)__atomic_load_n(&halves[1], __ATOMIC_RELAXED),
+		(long long)__atomic_load_n(&halves[0], __ATOMIC_RELAXED));
+#else
+	__m128i tags = _mm_load_si128((const __m128i *)bucket->tags);
+#endif
+	__m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16((short)tag));
+
+	return (unsigned)_mm_movemask_epi8(equal) & 0x555;
+}
+
+static inline struct hash_entry *bucket_entry(const struct bucket *bucket, unsigned slot)
+{
+	return __atomic_load_n(&bucket->entries[slot], __ATOMIC_ACQUIRE);
+}
+
+static inline __attribute__((always_inline)) const struct hash_entry *entry_find(
+	const struct bucket_array *array, uint64_t hash, const uint64_t *words, unsigned n)
+{
+	uint16_t tag = hash_tag(hash);
+
+	for (uint32_t step = 0; step <= array->index_mask; step++) {
+		const struct bucket *bucket =
+			&array->buckets[((uint32_t)hash + step) & array->index_mask];
+
+		for (unsigned hits = bucket_tag_hits(bucket, tag); hits; hits &= hits - 1) {
+			const struct hash_entry *entry =
+				bucket_entry(bucket, (unsigned)__builtin_ctz(hits) / 2);
+
+			if (entry && words_equal(entry->words, words, n))
+				return entry;
+		}
+		if (__atomic_load_n(&bucket->overflow, __ATOMIC_RELAXED) == 0)
+			break;
+	}
+	return NULL;
+}
+
+static inline void entry_offer(
+	const struct hash_entry *entry, uint64_t version, const struct rule **best)
+{
+	for (; entry; entry = __atomic_load_n(&entry->next, __ATOMIC_ACQUIRE)) {
+		if (*best && entry->rule->priority < (*best)->priority)
+			return;
+		if (rule_visible(entry->rule, version)) {
+			if (rule_better(entry->rule, *best))
+				*best = entry->rule;
+			return;
+		}
+	}
+}
+
+struct hash_probe {
+	uint64_t hash;
+	const struct hash_entry *entry;
+};
+
+// In stages over the burst, so that the cache misses of all packets overlap: bucket, then entry,
+// then rule.
+static inline __attribute__((always_inline)) void find_n(const struct hash *hash, uint64_t version,
+	const struct packet_key *const keys[], uint32_t wanted, const struct rule *best[],
+	unsigned n)
+{
+	const struct bucket_array *array = __atomic_load_n(&hash->array, __ATOMIC_ACQUIRE);
+	struct hash_probe probes[LOOKUP_BURST];
+	uint64_t words[LOOKUP_BURST * KEY_WORDS]; // n for each packet
+
+	for (uint32_t left = wanted; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+
+		pack_words(hash, keys[i], &words[i * n], n);
+		probes[i].hash = hash_words(hash->keys, &words[i * n], n);
+		__builtin_prefetch(&array->buckets[(uint32_t)probes[i].hash & array->index_mask]);
+	}
+	for (uint32_t left = wanted; left; left &= left - 1) {
+		struct hash_probe *probe = &probes[__builtin_ctz(left)];
+		const struct bucket *bucket =
+			&array->buckets[(uint32_t)probe->hash & array->index_mask];
+		unsigned hits = bucket_tag_hits(bucket, hash_tag(probe->hash));
+
+		probe->entry = NULL;
+		if (hits) {
+			probe->entry = bucket_entry(bucket, (unsigned)__builtin_ctz(hits) / 2);
+			__builtin_prefetch(probe->entry);
+		} else if (__atomic_load_n(&bucket->overflow, __ATOMIC_RELAXED) == 0) {
+			wanted &= ~(left & -left);
+		}
+	}
+	for (uint32_t left = wanted; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+		struct hash_probe *probe = &probes[i];
+
+		// The first candidate is the right one but for one time in thousands.
+		if (!probe->entry || !words_equal(probe->entry->words, &words[i * n], n))
+			probe->entry = entry_find(array, probe->hash, &words[i * n], n);
+		if (probe->entry)
+			__builtin_prefetch(probe->entry->rule);
+		else
+			wanted &= ~(left & -left);
+	}
+	for (uint32_t left = wanted; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+
+		entry_offer(probes[i].entry, version, &best[i]);
+	}
+}
+
+static void find_all(
+	const struct hash *hash, uint64_t version, uint32_t wanted, const struct rule *best[])
+{
+	const struct bucket_array *array = __atomic_load_n(&hash->array, __ATOMIC_ACQUIRE);
+	const struct hash_entry *entry = entry_find(array, 0, NULL, 0);
+
+	for (; wanted; wanted &= wanted - 1)
+		entry_offer(entry, version, &best[__builtin_ctz(wanted)]);
+}
+
+// The number of words is constant in each of these, which unrolls their loops.
+static void hash_find(const struct lookup *lookup, uint64_t version,
+	const struct packet_key *const keys[], uint32_t wanted, unsigned count,
+	const struct rule *best[])
+{
+	const struct hash *hash = (const struct hash *)lookup;
+
+	if (count < LOOKUP_BURST)
+		wanted &= (1u << count) - 1;
+	switch (hash->n_words) {
+	case 0:
+		find_all(hash, version, wanted, best);
+		break;
+	case 1:
+		find_n(hash, version, keys, wanted, best, 1);
+		break;
+	case 2:
+		find_n(hash, version, keys, wanted, best, 2);
+		break;
+	case 3:
+		find_n(hash, version, keys, wanted, best, 3);
+		break;
+	case 4:
+		find_n(hash, version, keys, wanted, best, 4);
+		break;
+	case 5:
+		find_n(hash, version, keys, wanted, best, 5);
+		break;
+	default:
+		find_n(hash, version, keys, wanted, best, hash->n_words);
+	}
+}
+
+// --- Control thread ---
+
+static void bucket_array_free(void *memory)
+{
+	struct bucket_array *array = memory;
+
+	if (array)
+		free(array->buckets);
+	free(array);
+}
+
+static struct bucket_array *bucket_array_create(uint32_t count)
+{
+	struct bucket_array *array = malloc(sizeof *array);
+
+	if (!array)
+		return NULL;
+	array->buckets = aligned_alloc(CACHE_LINE, count * sizeof(struct bucket));
+	array->index_mask = count - 1;
+	if (!array->buckets) {
+		free(array);
+		return NULL;
+	}
+	memset(array->buckets, 0, count * sizeof(struct bucket));
+	return array;
+}
+
+// Puts a new head of chain into the first free slot from its home on. There is one.
+static void array_insert(struct bucket_array *array, struct hash_entry *entry)
+{
+	for (uint32_t step = 0;; step++) {
+		struct bucket *bucket =
+			&array->buckets[((uint32_t)entry->hash + step) & array->index_mask];
+
+		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+			if (bucket->entries[slot])
+				continue;
+			__atomic_store_n(&bucket->entries[slot], entry, __ATOMIC_RELEASE);
+			__atomic_store_n(
+				&bucket->tags[slot], hash_tag(entry->hash), __ATOMIC_RELEASE);
+			return;
+		}
+		__atomic_store_n(&bucket->overflow, bucket->overflow + 1, __ATOMIC_RELAXED);
+	}
+}
+
+// The slot that holds `head`, which is in the array.
+static struct hash_entry **array_slot(struct bucket_array *array, const struct hash_entry *head,
+	struct bucket **bucket, uint32_t *steps)
+{
+	for (uint32_t step = 0;; step++) {
+		*bucket = &array->buckets[((uint32_t)head->hash + step) & array->index_mask];
+		*steps = step;
+		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+			if ((*bucket)->entries[slot] == head)
+				return &(*bucket)->entries[slot];
+		}
+	}
+}
+
+static void array_remove(struct bucket_array *array, const struct hash_entry *head)
+{
+	struct bucket *bucket;
+	uint32_t steps;
+	struct hash_entry **slot = array_slot(array, head, &bucket, &steps);
+
+	__atomic_store_n(&bucket->tags[slot - bucket->entries], 0, __ATOMIC_RELAXED);
+	__atomic_store_n(slot, NULL, __ATOMIC_RELEASE);
+	for (uint32_t step = 0; step < steps; step++) {
+		bucket = &array->buckets[((uint32_t)head->hash + step) & array->index_mask];
+		__atomic_store_n(&bucket->overflow, bucket->overflow - 1, __ATOMIC_RELAXED);
+	}
+}
+
+// Readers that are in the old array stay right: what is inserted from now on they do not see, and
+// what is removed from now on they may find, but its rule is dead to them.
+static int hash_resize(struct hash *hash, uint32_t count)
+{
+	struct bucket_array *old = hash->array, *array = bucket_array_create(count);
+
+	if (!array)
+		return -ENOMEM;
+	for (uint32_t b = 0; b <= old->index_mask; b++) {
+		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+			if (old->buckets[b].entries[slot])
+				array_insert(array, old->buckets[b].entries[slot]);
+		}
+	}
+	__atomic_store_n(&hash->array, array, __ATOMIC_RELEASE);
+	hash->retirement.retire(hash->retirement.context, bucket_array_free, old);
+	return 0;
+}
+
+static struct lookup *hash_create(const struct packet_key *mask, struct retirement retirement)
+{
+	const uint64_t *words = (const uint64_t *)mask;
+	struct hash *hash = calloc(1, sizeof *hash);
+
+	if (!hash)
+		return NULL;
+	hash->lookup.kind = &lookup_hash;
+	hash->retirement = retirement;
+	for (unsigned w = 0; w < KEY_WORDS; w++) {
+		if (words[w] == 0)
+			continue;
+		hash->word_index[hash->n_words] = (uint8_t)w;
+		hash->word_mask[hash->n_words++] = words[w];
+		hash->lookup.lines |= (uint8_t)(1u << (w * 8 / KEY_LINE_SIZE));
+	}
+	hash->array = bucket_array_create(BUCKETS_MIN);
+	if (!hash->array || getrandom(hash->keys, sizeof hash->keys, 0) != sizeof hash->keys) {
+		int error = hash->array ? errno : ENOMEM;
+
+		bucket_array_free(hash->array);
+		free(hash);
+		errno = error;
+		return NULL;
+	}
+	for (unsigned k = 0; k < KEY_WORDS + 1; k++)
+		hash->keys[k] |= 1;
+	return &hash->lookup;
+}
+
+static void hash_destroy(struct lookup *lookup)
+{
+	struct hash *hash = hash_of(lookup);
+
+	if (!lookup)
+		return;
+	for (uint32_t b = 0; b <= hash->array->index_mask; b++) {
+		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+			struct hash_entry *entry = hash->array->buckets[b].entries[slot];
+
+			while (entry) {
+				struct hash_entry *next = entry->next;
+
+				free(entry);
+				entry = next;
+			}
+		}
+	}
+	bucket_array_free(hash->array);
+	free(hash);
+}
+
+static bool hash_serves(const struct hash *hash, const struct packet_key *mask)
+{
+	const uint64_t *words = (const uint64_t *)mask;
+	unsigned next = 0;
+
+	for (unsigned w = 0; w < KEY_WORDS; w++) {
+		if (words[w] == 0)
+			continue;
+		if (next == hash->n_words || hash->word_index[next] != w ||
+			hash->word_mask[next] != words[w])
+			return false;
+		next++;
+	}
+	return next == hash->n_words;
+}
+
+// Links `entry` into the chain of `head`, in front of the first that is not better.
+static void chain_insert(struct hash *hash, struct hash_entry *head, struct hash_entry *entry)
+{
+	struct hash_entry *before = NULL, *after = head;
+	struct bucket *bucket;
+	uint32_t steps;
+
+	while (after && rule_better(after->rule, entry->rule)) {
+		before = after;
+		after = after->next;
+	}
+	entry->next = after;
+	__atomic_store_n(before ? &before->next : array_slot(hash->array, head, &bucket, &steps),
+		entry, __ATOMIC_RELEASE);
+}
+
+static int hash_insert(struct lookup *lookup, struct rule *rule)
+{
+	struct hash *hash = hash_of(lookup);
+	struct hash_entry *head, *entry;
+
+	if (!hash_serves(hash, &rule->mask))
+		return -ENOSPC;
+	entry = malloc(sizeof *entry + hash->n_words * sizeof entry->words[0]);
+	if (!entry)
+		return -ENOMEM;
+	entry->rule = rule;
+	entry->next = NULL;
+	pack_words(hash, &rule->value, entry->words, hash->n_words);
+	entry->hash = hash_words(hash->keys, entry->words, hash->n_words);
+
+	head = (struct hash_entry *)entry_find(
+		hash->array, entry->hash, entry->words, hash->n_words);
+	if (head) {
+		chain_insert(hash, head, entry);
+	} else {
+		uint32_t buckets = hash->array->index_mask + 1;
+
+		// Three and a half of six slots: few buckets overflow.
+		if (hash->matches * 2 >= buckets * 7 && hash_resize(hash, buckets * 2) != 0) {
+			free(entry);
+			return -ENOMEM;
+		}
+		array_insert(hash->array, entry);
+		hash->matches++;
+	}
+	lookup->count++;
+	if (lookup->count == 1 || rule->priority > lookup->max_priority)
+		lookup->max_priority = rule->priority;
+	return 0;
+}
+
+static void hash_remove(struct lookup *lookup, struct rule *rule)
+{
+	struct hash *hash = hash_of(lookup);
+	struct hash_entry *head, *before = NULL, *entry;
+	uint64_t words[KEY_WORDS];
+	uint32_t buckets = hash->array->index_mask + 1;
+
+	pack_words(hash, &rule->value, words, hash->n_words);
+	head = (struct hash_entry *)entry_find(
+		hash->array, hash_words(hash->keys, words, hash->n_words), words, hash->n_words);
+	for (entry = head; entry && entry->rule != rule; entry = entry->next)
+		before = entry;
+	if (!entry)
+		return;
+	if (before) {
+		__atomic_store_n(&before->next, entry->next, __ATOMIC_RELEASE);
+	} else if (entry->next) {
+		struct bucket *bucket;
+		uint32_t steps;
+
+		__atomic_store_n(array_slot(hash->array, head, &bucket, &steps), entry->next,
+			__ATOMIC_RELEASE);
+	} else {
+		array_remove(hash->array, head);
+		hash->matches--;
+	}
+	lookup->count--;
+	hash->retirement.retire(hash->retirement.context, free, entry);
+	// Shrinking is a courtesy; without memory for it the large array just stays.
+	if (buckets > BUCKETS_MIN && hash->matches * 4 < buckets)
+		(void)hash_resize(hash, buckets / 2);
+}
+
+static size_t hash_memory(const struct lookup *lookup)
+{
+	const struct hash *hash = (const struct hash *)lookup;
+	size_t entry = sizeof(struct hash_entry) + hash->n_words * sizeof(uint64_t);
+
+	return sizeof *hash + sizeof *hash->array +
+	       (hash->array->index_mask + 1) * sizeof(struct bucket) + lookup->count * entry;
+}
+
+static unsigned hash_cost(const struct lookup *lookup)
+{
+	const struct hash *hash = (const struct hash *)lookup;
+
+	if (hash->n_words == 0)
+		return 8;
+	return 24 + 3 * hash->n_words + (hash_memory(lookup) > (1u << 20) ? 16 : 0);
+}
+
+const struct lookup_kind lookup_hash = {
+	.name = "hash",
+	.create = hash_create,
+	.destroy = hash_destroy,
+	.insert = hash_insert,
+	.remove = hash_remove,
+	.find = hash_find,
+	.cost = hash_cost,
+	.memory = hash_memory,
+};

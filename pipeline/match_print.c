@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A match as text: which fields say what it says, and how dumps show them.
+
+#include <string.h>
+
+#include "pipeline/flow_parser.h"
+#include "pipeline/protocol.h"
+
+// Bits of the mask that no field was printed for yet, and where to print.
+struct match_view {
+	const struct match *match;
+	struct packet_key left;
+	void (*print)(void *context, const struct match_item *item);
+	void *context;
+};
+
+static field_number read_bits(const struct field *field, const struct packet_key *key)
+{
+	struct field_value value;
+
+	field_read(field, key, &value);
+	return field_number_of(&value) & field_ones(field);
+}
+
+static void clear_bits(const struct field *field, struct packet_key *key)
+{
+	struct field_value value;
+
+	field_read(field, key, &value);
+	value = field_value_of(field_number_of(&value) & ~field_ones(field));
+	field_write(field, key, &value);
+}
+
+// Can dl_vlan and dl_vlan_pcp say it: a tag, with all or nothing of the VLAN ID and the priority?
+static bool tag_is_plain(const struct match *match)
+{
+	field_number vid = read_bits(field_get(FIELD_DL_VLAN), &match->mask);
+	field_number pcp = read_bits(field_get(FIELD_DL_VLAN_PCP), &match->mask);
+	field_number value = read_bits(field_get(FIELD_VLAN_TCI), &match->value);
+	field_number mask = read_bits(field_get(FIELD_VLAN_TCI), &match->mask);
+
+	return (mask & value & VLAN_CFI) && (vid == 0 || vid == 0xfff) && (pcp == 0 || pcp == 7) &&
+	       vid + pcp != 0;
+}
+
+static bool can_say(const struct match *match, const struct field *field, field_number mask)
+{
+	if (!prerequisite_met(match, field->needs))
+		return false;
+	if (field->id == FIELD_DL_VLAN || field->id == FIELD_DL_VLAN_PCP)
+		return tag_is_plain(match);
+	return mask == field_ones(field) || (field->flags & FIELD_MASKABLE);
+}
+
+static struct port_range find_range(const struct match *match, const struct field *field)
+{
+	if (!(field->flags & FIELD_RANGE) || !prerequisite_met(match, field->needs))
+		return (struct port_range){0};
+	return field->offset == offsetof(struct packet_key, tp_src) ? match->tp_src : match->tp_dst;
+}
+
+// Most fields of most matches are not in them; that should cost little.
+static bool is_absent(const struct match_view *view, const struct field *field)
+{
+	const uint8_t *bytes = (const uint8_t *)&view->left + field->offset;
+	uint8_t any = 0;
+
+	for (unsigned i = 0; i < field->size; i++)
+		any |= bytes[i];
+	return any == 0 && !(field->flags & FIELD_RANGE);
+}
+
+static void view_field(struct match_view *view, const struct field *field, bool anyway)
+{
+	if (is_absent(view, field))
+		return;
+
+	struct match_item item = {
+		.field = field,
+		.mask = read_bits(field, &view->left),
+		.range = anyway ? (struct port_range){0} : find_range(view->match, field),
+	};
+
+	if (item.range.last == 0 && item.mask == 0)
+		return;
+	if (item.range.last == 0 && !anyway && !can_say(view->match, field, item.mask))
+		return;
+	item.value = read_bits(field, &view->match->value) & item.mask;
+	view->print(view->context, &item);
+	clear_bits(field, &view->left);
+	if (field->id == FIELD_DL_VLAN || field->id == FIELD_DL_VLAN_PCP) {
+		struct field_value tag;
+		const struct field *tci = field_get(FIELD_VLAN_TCI);
+
+		field_read(tci, &view->left, &tag);
+		tag = field_value_of(field_number_of(&tag) & ~(field_number)VLAN_CFI);
+		field_write(tci, &view->left, &tag);
+	}
+}
+
+void match_items(const struct match *match, bool skip_protocol,
+	void (*print)(void *context, const struct match_item *item), void *context)
+{
+	struct match_view view = {match, match->mask, print, context};
+	const struct shorthand *shorthand = skip_protocol ? shorthand_of(match) : NULL;
+	static const uint8_t zero[sizeof(struct packet_key)];
+
+	view.left.layers = 0; // follow from the fields
+	if (shorthand)
+		view.left.dl_type = 0;
+	if (shorthand && shorthand->nw_proto != PROTOCOL_ANY)
+		view.left.nw_proto = 0;
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		view_field(&view, field_get(i), false);
+	// What no parser makes, a match built by hand, is shown as it is rather than hidden.
+	for (size_t i = 0; memcmp(&view.left, zero, sizeof(zero)) != 0 && i < FIELD_COUNT; i++)
+		view_field(&view, field_get(i), true);
+}
+
+void match_item_print(FILE *out, const struct match_item *item, const struct port_names *names)
+{
+	if (item->range.last != 0)
+		fprintf(out, "%u-%u", item->range.first, item->range.last);
+	else
+		field_masked_print(out, item->field, item->value, item->mask, names);
+}
+
+struct match_printer {
+	FILE *out;
+	const struct port_names *names;
+	const char *separator;
+};
+
+static void print_item(void *context, const struct match_item *item)
+{
+	struct match_printer *printer = context;
+
+	fprintf(printer->out, "%s%s=", printer->separator, field_printed_name(item->field));
+	match_item_print(printer->out, item, printer->names);
+	printer->separator = ",";
+}
+
+void match_print(
+	FILE *out, const char *separator, const struct match *match, const struct port_names *names)
+{
+	const struct shorthand *shorthand = shorthand_of(match);
+	struct match_printer printer = {out, names, shorthand ? "," : separator};
+
+	if (shorthand)
+		fprintf(out, "%s%s", separator, shorthand->name);
+	match_items(match, true, print_item, &printer);
+}

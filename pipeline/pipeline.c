@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/pipeline_private.h"
+
+// Set-up, ports, and the burst. Transactions are in pipeline_flows.c, statistics in counters.c.
+
+struct pipeline *pipeline_create(const struct pipeline_config *config)
+{
+	uint32_t size = config->mac_table_size ? config->mac_table_size : MAC_TABLE_SIZE_DEFAULT;
+	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+
+	if (!pipeline)
+		return NULL;
+	pipeline->retirement = config->retirement;
+	pipeline->version = 1;
+	pipeline->lines = 1;
+	pipeline->macs =
+		mac_table_create(size, config->mac_aging ? config->mac_aging : MAC_AGING_DEFAULT);
+	pipeline->ports = calloc(1, sizeof(*pipeline->ports));
+	pipeline->flows = flow_store_create();
+	if (!pipeline->macs || !pipeline->ports || !pipeline->flows) {
+		pipeline_destroy(pipeline);
+		return NULL;
+	}
+	return pipeline;
+}
+
+void pipeline_destroy(struct pipeline *pipeline)
+{
+	if (!pipeline)
+		return;
+	flow_store_destroy(pipeline->flows);
+	for (unsigned t = 0; t < PIPELINE_TABLES; t++)
+		flow_table_destroy(pipeline->tables[t]);
+	counters_destroy(pipeline);
+	mac_table_destroy(pipeline->macs);
+	free(pipeline->ports);
+	free(pipeline);
+}
+
+struct mac_table *pipeline_mac_table(struct pipeline *pipeline)
+{
+	return pipeline->macs;
+}
+
+// --- Ports ---
+
+// A set like the present one, but with *add (or NULL) and without the port `without`. NULL: no
+// memory.
+static struct port_set *port_set_change(
+	const struct port_set *old, const struct pipeline_port *add, unsigned without)
+{
+	struct port_set *set = calloc(1, sizeof(*set) + (old->count + 1) * sizeof(set->items[0]));
+
+	if (!set)
+		return NULL;
+	for (unsigned i = 0; i < old->count; i++) {
+		if (old->items[i].number == without)
+			continue;
+		if (add && add->number < old->items[i].number) {
+			set->items[set->count++] = *add;
+			add = NULL;
+		}
+		set->items[set->count++] = old->items[i];
+	}
+	if (add)
+		set->items[set->count++] = *add;
+	for (unsigned i = 0; i < set->count; i++)
+		set->by_number[set->items[i].number] = &set->items[i];
+	return set;
+}
+
+static void port_set_publish(struct pipeline *pipeline, struct port_set *set)
+{
+	struct port_set *old = pipeline->ports;
+
+	__atomic_store_n(&pipeline->ports, set, __ATOMIC_SEQ_CST);
+	pipeline->retirement.retire(pipeline->retirement.context, free, old);
+}
+
+int pipeline_port_set(struct pipeline *pipeline, const struct pipeline_port *port)
+{
+	struct port_set *set;
+
+	if (port->number == 0 || port->number > OFPORT_MAX)
+		return -EINVAL;
+	set = port_set_change(pipeline->ports, port, port->number);
+	if (!set)
+		return -ENOMEM;
+	port_set_publish(pipeline, set);
+	return 0;
+}
+
+int pipeline_port_remove(struct pipeline *pipeline, uint16_t number)
+{
+	struct port_set *set = port_set_change(pipeline->ports, NULL, number);
+
+	if (!set)
+		return -ENOMEM;
+	port_set_publish(pipeline, set);
+	mac_table_flush(pipeline->macs, number, -1);
+	return 0;
+}
+
+// --- Packets ---
+
+// What one burst needs, on the reader's stack.
+struct burst {
+	struct pipeline *pipeline;
+	struct pipeline_reader *reader;
+	struct pipeline_sink *sink;
+	const struct port_set *ports;
+	uint64_t version;
+	uint64_t now_ms;
+	unsigned slot;
+	uint32_t waiting; // packets that have a table to visit, next_table[]
+	uint32_t started; // packets whose execution has been set up
+	uint8_t next_table[PIPELINE_BURST];
+	struct packet **packets;
+	struct packet_key keys[PIPELINE_BURST];
+	const struct packet_key *key_pointers[PIPELINE_BURST];
+	struct execution executions[PIPELINE_BURST];
+};
+
+static inline void count_hit(struct pipeline_reader *reader, const struct installed_flow *flow,
+	const struct packet *packet, uint64_t now_ms)
+{
+	struct flow_counters *counters = flow_counters_of(reader, flow->counter);
+
+	// One writer: plain additions, but stores that a reader of statistics sees whole.
+	__atomic_store_n(&counters->packets, counters->packets + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&counters->bytes, counters->bytes + packet->length, __ATOMIC_RELAXED);
+	if (counters->used_ms != now_ms)
+		__atomic_store_n(&counters->used_ms, now_ms, __ATOMIC_RELAXED);
+}
+
+static inline void count_lookups(
+	struct pipeline_reader *reader, uint8_t table, unsigned lookups, unsigned matched)
+{
+	struct table_counters *counters = &reader->tables[table];
+
+	__atomic_store_n(&counters->lookups, counters->lookups + lookups, __ATOMIC_RELAXED);
+	__atomic_store_n(&counters->matched, counters->matched + matched, __ATOMIC_RELAXED);
+}
+
+const struct installed_flow *pipeline_lookup(struct execution *execution, uint8_t number)
+{
+	struct pipeline *pipeline = execution->pipeline;
+	struct pipeline_reader *reader = pipeline->readers[execution->reader];
+	struct flow_table *table = __atomic_load_n(&pipeline->tables[number], __ATOMIC_ACQUIRE);
+	const struct packet_key *keys[1] = {execution->key};
+	const struct rule *best[1] = {NULL};
+
+	execution->lookups++;
+	if (table)
+		flow_table_find(table, execution->version, keys, 1, 1, best);
+	count_lookups(reader, number, 1, best[0] != NULL);
+	if (!best[0])
+		return NULL;
+	count_hit(reader, best[0]->flow, execution->packet, execution->now_ms);
+	return best[0]->flow;
+}
+
+// The flow is a single output or a drop: nothing to keep a state for.
+static void run_simple(struct burst *burst, unsigned i, const struct installed_flow *flow)
+{
+	struct packet *packet = burst->packets[i];
+	uint16_t port = flow->simple_port;
+
+	if (port == OFPORT_NONE)
+		burst->sink->drop(burst->sink, packet, DROP_ACTION_DROP);
+	else if (port == packet->in_port)
+		burst->sink->drop(burst->sink, packet, DROP_INGRESS_PORT);
+	else if (!burst->ports->by_number[port])
+		burst->sink->drop(burst->sink, packet, DROP_NO_PORT);
+	else
+		burst->sink->output(burst->sink, packet, port);
+}
+
+static void execution_start(struct burst *burst, unsigned i)
+{
+	burst->executions[i] = (struct execution){
+		.pipeline = burst->pipeline,
+		.sink = burst->sink,
+		.packet = burst->packets[i],
+		.key = &burst->keys[i],
+		.version = burst->version,
+		.now_ms = burst->now_ms,
+		.reader = burst->slot,
+		.ports = burst->ports,
+		.lookups = 1,
+		.pending = OFPORT_NONE,
+		.next_table = -1,
+		.reason = DROP_ACTION_DROP,
+	};
+	burst->started |= 1u << i;
+}
+
+static void run_flow(struct burst *burst, unsigned i, const struct installed_flow *flow)
+{
+	struct execution *execution = &burst->executions[i];
+
+	if (!(burst->started & 1u << i)) {
+		if (flow->simple) {
+			run_simple(burst, i, flow);
+			return;
+		}
+		execution_start(burst, i);
+	}
+	execution->next_table = -1;
+	if (!execution_run(execution, &flow->flow.actions))
+		return;
+	if (execution->next_table < 0) {
+		execution_finish(execution);
+		return;
+	}
+	execution->lookups++;
+	burst->next_table[i] = execution->next_table;
+	burst->waiting |= 1u << i;
+}
+
+static void run_miss(struct burst *burst, unsigned i)
+{
+	if (!(burst->started & 1u << i)) {
+		burst->sink->drop(burst->sink, burst->packets[i], DROP_TABLE_MISS);
+		return;
+	}
+	execution_note(&burst->executions[i], DROP_TABLE_MISS);
+	execution_finish(&burst->executions[i]);
+}
+
+// Look the packets of `wanted` up in one table and run what they hit.
+static void run_table(struct burst *burst, uint8_t number, uint32_t wanted, unsigned count)
+{
+	struct flow_table *table =
+		__atomic_load_n(&burst->pipeline->tables[number], __ATOMIC_ACQUIRE);
+	const struct rule *best[PIPELINE_BURST];
+	unsigned matched = 0;
+
+	if (table)
+		flow_table_find(table, burst->version, burst->key_pointers, wanted, count, best);
+	for (uint32_t left = wanted; left; left &= left - 1) {
+		unsigned i = __builtin_ctz(left);
+
+		if (!table || !best[i]) {
+			run_miss(burst, i);
+			continue;
+		}
+		matched++;
+		count_hit(burst->reader, best[i]->flow, burst->packets[i], burst->now_ms);
+		run_flow(burst, i, best[i]->flow);
+	}
+	count_lookups(burst->reader, number, __builtin_popcount(wanted), matched);
+}
+
+// Goto only goes forward, so walking the tables upwards visits each at most once.
+static void run_waiting(struct burst *burst, unsigned count)
+{
+	while (burst->waiting) {
+		uint8_t lowest = UINT8_MAX;
+		uint32_t at_lowest = 0;
+
+		for (uint32_t left = burst->waiting; left; left &= left - 1) {
+			unsigned i = __builtin_ctz(left);
+
+			if (burst->next_table[i] < lowest) {
+				lowest = burst->next_table[i];
+				at_lowest = 0;
+			}
+			if (burst->next_table[i] == lowest)
+				at_lowest |= 1u << i;
+		}
+		burst->waiting &= ~at_lowest;
+		run_table(burst, lowest, at_lowest, count);
+	}
+}
+
+void pipeline_run(struct pipeline *pipeline, unsigned reader, struct packet *packets[],
+	unsigned count, uint64_t now_ms, struct pipeline_sink *sink)
+{
+	struct burst burst;
+	unsigned lines;
+	uint32_t parsed = 0;
+
+	burst.pipeline = pipeline;
+	burst.reader = pipeline->readers[reader];
+	burst.sink = sink;
+	burst.slot = reader;
+	burst.now_ms = now_ms;
+	burst.packets = packets;
+	burst.waiting = 0;
+	burst.started = 0;
+	// The version comes first: lines and ports that it needs are there before it is published.
+	burst.version = __atomic_load_n(&pipeline->version, __ATOMIC_ACQUIRE);
+	lines = __atomic_load_n(&pipeline->lines, __ATOMIC_ACQUIRE);
+	burst.ports = __atomic_load_n(&pipeline->ports, __ATOMIC_ACQUIRE);
+	for (unsigned i = 0; i < count; i++) {
+		burst.key_pointers[i] = &burst.keys[i];
+		if (packet_parse(packets[i], &burst.keys[i], lines))
+			parsed |= 1u << i;
+		else
+			sink->drop(sink, packets[i], DROP_MALFORMED);
+	}
+	if (parsed)
+		run_table(&burst, 0, parsed, count);
+	run_waiting(&burst, count);
+}

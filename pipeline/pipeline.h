@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The pipeline of one bridge: flow tables, MAC table, port VLAN settings, and what they add up to
+// for a burst of packets.
+//
+// Threads. One control thread makes every change; readers (PMD threads), each with a slot number
+// of its own, run bursts meanwhile. Changes are collected in a transaction and come into force
+// for whole bursts: a burst sees all of a commit or none, in every table. A commit returns when it
+// is in force for every burst that starts afterwards; memory goes through `retire`.
+//
+// Counters belong to reader slots: each reader adds to its own, sums are made when asked. They
+// survive readers that stop and flows that are modified.
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/drop_reason.h"
+#include "pipeline/flow.h"
+#include "pipeline/lookup.h"
+#include "pipeline/mac_table.h"
+#include "pipeline/packet.h"
+
+#define PIPELINE_READERS 64
+#define PIPELINE_BURST LOOKUP_BURST
+#define PIPELINE_TABLES 255
+#define PIPELINE_RESUBMIT_DEPTH 16  // nested resubmits
+#define PIPELINE_LOOKUP_LIMIT 4096 // table lookups per packet, all told
+
+struct pipeline;
+
+// --- Set-up (control thread) ---
+
+struct pipeline_config {
+	uint32_t mac_table_size; // 0: default
+	uint32_t mac_aging;	 // seconds, 0: default
+	struct retirement retirement;
+};
+
+struct pipeline *pipeline_create(const struct pipeline_config *config); // NULL: out of memory
+// No readers left, and everything given to `retire` has been freed.
+void pipeline_destroy(struct pipeline *pipeline);
+
+struct mac_table *pipeline_mac_table(struct pipeline *pipeline);
+
+// Make reader slot `reader` usable. 0 or -ENOMEM. Idempotent; slots are never taken away.
+int pipeline_reader_add(struct pipeline *pipeline, unsigned reader);
+
+// --- Ports, as NORMAL, flood and all see them (control thread, in force at once) ---
+
+enum vlan_mode { VLAN_TRUNK, VLAN_ACCESS, VLAN_NATIVE_TAGGED, VLAN_NATIVE_UNTAGGED };
+
+struct pipeline_port {
+	uint16_t number; // 1..OFPORT_MAX
+	enum vlan_mode vlan_mode;
+	uint16_t tag;	     // access or native VLAN
+	uint64_t trunks[64]; // bitmap of VLANs a trunk carries; all zero: all
+	bool no_flood;
+};
+
+int pipeline_port_set(struct pipeline *pipeline, const struct pipeline_port *port); // 0, -ENOMEM
+int pipeline_port_remove(struct pipeline *pipeline, uint16_t number); // also flushes its MACs
+
+// --- Flows (control thread) ---
+
+// One transaction at a time. add takes over flow's contents whether it succeeds or not.
+void pipeline_begin(struct pipeline *pipeline);
+int pipeline_flow_add(struct pipeline *pipeline, uint64_t id, struct flow *flow); // 0, -EEXIST, -ENOMEM
+int pipeline_flow_remove(struct pipeline *pipeline, uint64_t id);		 // 0, -ENOENT
+// Replace, keeping the counters of `id`.
+int pipeline_flow_modify(struct pipeline *pipeline, uint64_t id, struct flow *flow);
+void pipeline_commit(struct pipeline *pipeline);
+void pipeline_abort(struct pipeline *pipeline);
+
+struct pipeline_flow_stats {
+	uint64_t id;
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t used_ms; // when a packet last hit it, in the time of pipeline_burst.now_ms; 0 never
+	const struct flow *flow;
+};
+size_t pipeline_flow_count(const struct pipeline *pipeline);
+// 0 or -ENOENT.
+int pipeline_flow_stats(const struct pipeline *pipeline, uint64_t id, struct pipeline_flow_stats *s);
+// Calls fn for each flow in force until it returns false.
+void pipeline_flow_each(const struct pipeline *pipeline,
+		bool (*fn)(void *context, const struct pipeline_flow_stats *stats), void *context);
+
+struct pipeline_table_stats {
+	uint64_t lookups;
+	uint64_t matched;
+	size_t flows;
+	unsigned hashes, blocks, cost;
+	size_t memory;
+};
+void pipeline_table_stats(const struct pipeline *pipeline, uint8_t table,
+		struct pipeline_table_stats *stats);
+
+// --- Packets (reader threads) ---
+
+// What becomes of packets; supplied by the caller. Each packet, original or copy, ends in exactly
+// one of output() and drop(), which take it over. So packets given + copies asked for = outputs +
+// drops, where the reason CONSUMED says that the packet itself is left over after everything that
+// it was to be sent to got a copy: nothing was lost.
+struct pipeline_sink {
+	void (*output)(struct pipeline_sink *sink, struct packet *packet, uint16_t port);
+	void (*drop)(struct pipeline_sink *sink, struct packet *packet, enum drop_reason reason);
+	// A copy that may be rewritten on its own, with headroom for a VLAN tag if there can be. NULL
+	// if there is no memory: then the sink itself has counted the copy and its drop, NO_MEMORY,
+	// against packet->in_port; drop() is not called for a packet that does not exist.
+	struct packet *(*copy)(struct pipeline_sink *sink, const struct packet *packet);
+	// The MAC table has to learn; may be lossy.
+	void (*learn)(struct pipeline_sink *sink, const uint8_t mac[6], uint16_t vlan, uint16_t port);
+};
+
+// Run `count` (at most PIPELINE_BURST) packets of one bridge through it. All end in the sink.
+// `now_ms` is any steady clock, the same for all readers of the pipeline.
+void pipeline_run(struct pipeline *pipeline, unsigned reader, struct packet *packets[],
+		unsigned count, uint64_t now_ms, struct pipeline_sink *sink);

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What pipeline.c, execute.c and the actions share; nobody else includes this.
+//
+// Fields say who touches them: control (the one writer), readers (PMD threads), or set once.
+
+#include "pipeline/execute.h"
+#include "pipeline/flow_table.h"
+#include "pipeline/mac_table.h"
+#include "pipeline/pipeline.h"
+
+// What NORMAL needs of the ports; immutable, replaced as a whole.
+struct port_set {
+	unsigned count;
+	const struct pipeline_port *by_number[OFPORT_MAX + 1]; // NULL: no such port
+	struct pipeline_port items[];			       // in order of number
+};
+
+// Counters of one flow in one reader slot: written by that reader only, read by control.
+struct flow_counters {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t used_ms;
+};
+
+#define COUNTER_CHUNK_SHIFT 12
+#define COUNTER_CHUNK (1u << COUNTER_CHUNK_SHIFT)
+#define COUNTER_CHUNKS 1024
+
+struct table_counters {
+	uint64_t lookups;
+	uint64_t matched;
+};
+
+// One reader slot; cache-aligned, and nothing in it is written by two threads.
+struct pipeline_reader {
+	struct flow_counters *chunks[COUNTER_CHUNKS]; // control allocates before a flow is visible
+	struct table_counters tables[PIPELINE_TABLES];
+};
+
+struct installed_flow {
+	uint64_t id;
+	uint32_t counter; // index into the readers' chunks
+	struct flow flow; // set once
+	bool simple;	      // set once: a single output to simple_port, or a drop
+	uint16_t simple_port; // OFPORT_NONE: drop
+	bool owns_counter;    // control: gives the counter back at its end
+	size_t rule_count;
+	struct rule *rules;    // owned
+	uint64_t base_packets; // control: what the counters said when this flow got them
+	uint64_t base_bytes;
+	struct installed_flow *next; // control: hash chain, or list of the dead
+	struct pipeline *pipeline;   // set once, for retirement
+};
+
+// Which counter indices are free; control.
+struct counter_pool {
+	uint32_t *unused; // a stack
+	size_t unused_count, unused_space;
+	uint32_t next; // never used so far
+};
+
+struct pipeline {
+	uint64_t version;			   // readers: ro; control: published by commit
+	struct flow_table *tables[PIPELINE_TABLES]; // readers: ro; control: set once per table
+	struct port_set *ports;			   // readers: ro; control: replaced
+	struct mac_table *macs;			   // set once
+	struct pipeline_reader *readers[PIPELINE_READERS];
+	struct retirement retirement; // set once
+	struct counter_pool counters;
+	struct flow_store *flows;     // control: installed flows by id, see pipeline.c
+	uint8_t lines;		      // readers: ro; key lines that the installed flows use
+};
+
+// pipeline_flows.c
+struct flow_store *flow_store_create(void);
+void flow_store_destroy(struct flow_store *store);
+
+// counters.c
+int counter_take(struct pipeline *pipeline, uint32_t *counter); // all zero; 0, -ENOMEM, -ENOSPC
+void counter_give(struct pipeline *pipeline, uint32_t counter); // no reader counts there any more
+struct flow_counters counter_sum(const struct pipeline *pipeline, uint32_t counter);
+void counters_destroy(struct pipeline *pipeline);
+
+static inline struct flow_counters *flow_counters_of(const struct pipeline_reader *reader,
+		uint32_t counter)
+{
+	return &reader->chunks[counter >> COUNTER_CHUNK_SHIFT][counter & (COUNTER_CHUNK - 1)];
+}
+
+// The lookup of one packet in one table, counted against the table and, on a hit, the flow. NULL:
+// a miss. For resubmit; bursts go through flow_table_find() in pipeline_run().
+const struct installed_flow *pipeline_lookup(struct execution *execution, uint8_t table);
+
+// Run an action list from its start: execute.c. Afterwards either the packet is still there (with
+// execution->pending and ->next_table set by what was run), or false is returned and it has ended.
+bool execution_run(struct execution *execution, const struct action_list *actions);
+
+// The same for a list within another, as resubmit has it: false leaves the packet to the outermost
+// execution_run(), which ends it.
+bool execution_run_nested(struct execution *execution, const struct action_list *actions);
+
+// Settle and write a field, as packet_write_field() does; what it refuses ends the packet: false,
+// with the reason noted. action_set.c.
+bool execution_write(struct execution *execution, enum field_id field,
+	const struct field_value *value, const struct field_value *mask);
+
+// Everything was run: send the packet to the pending port, or drop it with the noted reason.
+void execution_finish(struct execution *execution);

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/model/model_program.h"
+
+// The pipeline against the oracle: random programs of flows, random packets. For each packet, what
+// is sent where, byte for byte and in order, and every drop reason must be the same.
+//
+//   test_pipeline_model [SEED [PACKETS]]
+//
+// Program i of a run has the seed SEED + i; a failure says with which seed it comes again at once.
+
+#define PACKETS_PER_PROGRAM 100
+#define DEFAULT_SEED 1
+#define DEFAULT_PACKETS 200000
+
+// A packet in a block of exactly its size, which knows the packet that it is or was copied from.
+struct block {
+	struct packet packet; // first
+	uint8_t *bytes;
+	unsigned origin;
+};
+
+struct bench {
+	struct pipeline_sink sink;
+	struct program *program;
+	struct oracle_outcome outcomes[PIPELINE_BURST]; // of the pipeline, by origin
+	unsigned alive;
+};
+
+static struct bench *bench_of(struct pipeline_sink *sink)
+{
+	return (struct bench *)((char *)sink - offsetof(struct bench, sink));
+}
+
+static struct block *block_open(
+	struct bench *bench, const uint8_t *bytes, size_t length, size_t linear, unsigned headroom)
+{
+	struct block *block = calloc(1, sizeof(*block));
+
+	if (!block || !(block->bytes = malloc(headroom + length + !length)))
+		abort();
+	memcpy(block->bytes + headroom, bytes, length);
+	block->packet.data = block->bytes + headroom;
+	block->packet.headroom = headroom;
+	block->packet.linear = linear;
+	block->packet.length = length;
+	bench->alive++;
+	return block;
+}
+
+static void block_close(struct bench *bench, struct packet *packet)
+{
+	struct block *block = (struct block *)packet;
+
+	bench->alive--;
+	free(block->bytes);
+	free(block);
+}
+
+static void sink_output(struct pipeline_sink *sink, struct packet *packet, uint16_t port)
+{
+	struct bench *bench = bench_of(sink);
+	struct block *block = (struct block *)packet;
+
+	oracle_outcome_add(&bench->outcomes[block->origin], port, packet->data, packet->length);
+	block_close(bench, packet);
+}
+
+static void sink_drop(struct pipeline_sink *sink, struct packet *packet, enum drop_reason reason)
+{
+	struct bench *bench = bench_of(sink);
+	struct block *block = (struct block *)packet;
+
+	if (reason != DROP_CONSUMED)
+		bench->outcomes[block->origin].drops[reason]++;
+	block_close(bench, packet);
+}
+
+static struct packet *sink_copy(struct pipeline_sink *sink, const struct packet *packet)
+{
+	const struct block *block = (const struct block *)packet;
+	struct block *copy = block_open(
+		bench_of(sink), packet->data, packet->length, packet->linear, packet->headroom);
+
+	copy->packet.in_port = packet->in_port;
+	copy->origin = block->origin;
+	return &copy->packet;
+}
+
+static void sink_learn(
+	struct pipeline_sink *sink, const uint8_t mac[6], uint16_t vlan, uint16_t port)
+{
+	mac_table_learn(pipeline_mac_table(bench_of(sink)->program->pipeline), mac, vlan, port, 1);
+}
+
+// --- Comparing ---
+
+static bool outcomes_equal(const struct oracle_outcome *a, const struct oracle_outcome *b)
+{
+	if (a->count != b->count || memcmp(a->drops, b->drops, sizeof(a->drops)) != 0)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (a->outputs[i].port != b->outputs[i].port ||
+			a->outputs[i].length != b->outputs[i].length ||
+			memcmp(a->outputs[i].bytes, b->outputs[i].bytes, a->outputs[i].length))
+			return false;
+	return true;
+}
+
+static void print_bytes(const uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		printf("%02x", bytes[i]);
+	printf("\n");
+}
+
+static void print_outcome(const char *whose, const struct oracle_outcome *outcome)
+{
+	printf("%s:\n", whose);
+	for (size_t i = 0; i < outcome->count; i++) {
+		printf("  output:%u ", outcome->outputs[i].port);
+		print_bytes(outcome->outputs[i].bytes, outcome->outputs[i].length);
+	}
+	for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
+		if (outcome->drops[reason])
+			printf("  drop %s %u\n", drop_reason_name(reason), outcome->drops[reason]);
+}
+
+static void report(const struct program *program, const struct model_packet *packet,
+	const struct oracle_outcome *got, const struct oracle_outcome *expected)
+{
+	program_print(program);
+	printf("packet: in_port=%u length=%zu linear=%zu headroom=%u ", packet->in_port,
+		packet->length, packet->linear, packet->headroom);
+	print_bytes(packet->bytes, packet->length);
+	print_outcome("pipeline", got);
+	print_outcome("oracle", expected);
+	printf("FAILED; again with: test_pipeline_model %llu %u\n",
+		(unsigned long long)program->seed, PACKETS_PER_PROGRAM);
+}
+
+// The parser by itself: the whole key, and only those lines of it that are asked for.
+static bool parses_agree(const struct packet *packet, const struct model_packet *given)
+{
+	struct oracle_packet oracle;
+	struct packet_key key, expected;
+	struct packet copy = *packet;
+	unsigned lines = given->bytes[5] & 7;
+	bool whole = oracle_parse(&oracle, given->bytes, given->length, given->linear,
+		given->headroom, given->in_port);
+
+	memset(&key, 0xa5, sizeof(key));
+	if (packet_parse(&copy, &key, lines) != whole)
+		return false;
+	if (!whole)
+		return true;
+	oracle_key(&oracle, &expected);
+	for (unsigned line = 1; line < KEY_LINES; line++)
+		if (!(lines & 1u << line))
+			memset((uint8_t *)&expected + line * KEY_LINE_SIZE, 0xa5, KEY_LINE_SIZE);
+	return memcmp(&key, &expected, sizeof(key)) == 0;
+}
+
+// --- Running ---
+
+struct totals {
+	unsigned long long packets, outputs, drops[DROP_REASON_COUNT];
+	unsigned long long accepted, refused;
+};
+
+static bool run_burst(struct bench *bench, const struct model_packet *packets, unsigned count,
+	struct totals *totals)
+{
+	struct program *program = bench->program;
+	struct packet *pointers[PIPELINE_BURST];
+	bool equal = true;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct block *block = block_open(bench, packets[i].bytes, packets[i].length,
+			packets[i].linear, packets[i].headroom);
+
+		block->packet.in_port = packets[i].in_port;
+		block->origin = i;
+		pointers[i] = &block->packet;
+		if (equal && !parses_agree(&block->packet, &packets[i])) {
+			printf("the parser and the oracle's differ on packet %u of the burst: ", i);
+			print_bytes(packets[i].bytes, packets[i].length);
+			equal = false;
+		}
+	}
+	pipeline_run(program->pipeline, 0, pointers, count, 1000, &bench->sink);
+	if (bench->alive != 0) {
+		printf("%u packets have not ended\n", bench->alive);
+		equal = false;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct oracle_outcome expected = {0};
+
+		oracle_run(&program->oracle, packets[i].bytes, packets[i].length, packets[i].linear,
+			packets[i].headroom, packets[i].in_port, &expected);
+		if (equal && !outcomes_equal(&bench->outcomes[i], &expected))
+			equal = false;
+		if (!equal && i < count) {
+			report(program, &packets[i], &bench->outcomes[i], &expected);
+			count = i + 1; // the first is enough
+		}
+		totals->packets++;
+		totals->outputs += expected.count;
+		for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
+			totals->drops[reason] += expected.drops[reason];
+		oracle_outcome_free(&expected);
+	}
+	for (unsigned i = 0; i < PIPELINE_BURST; i++)
+		oracle_outcome_free(&bench->outcomes[i]);
+	return equal;
+}
+
+static bool run_program(uint64_t seed, unsigned packets, struct totals *totals)
+{
+	static struct program program;
+	static struct model_packet burst[PIPELINE_BURST];
+	struct bench bench = {
+		.sink = {sink_output, sink_drop, sink_copy, sink_learn},
+		.program = &program,
+	};
+	bool good = true, changed = false;
+
+	program_open(&program, seed);
+	for (unsigned done = 0; good && done < packets;) {
+		// With learning, the order of packets within a burst would matter.
+		unsigned most = program.has_normal ? 1 : 1 + model_below(&program.random, 32);
+		unsigned count = packets - done < most ? packets - done : most;
+
+		for (unsigned i = 0; i < count; i++)
+			model_packet(&program.random, &burst[i]);
+		good = run_burst(&bench, burst, count, totals);
+		done += count;
+		if (good && !changed && done >= packets / 2) {
+			changed = true;
+			good = program_hits_agree(&program);
+			program_change(&program);
+		}
+	}
+	if (good && !program_hits_agree(&program)) {
+		program_print(&program);
+		printf("FAILED; again with: test_pipeline_model %llu %u\n",
+			(unsigned long long)seed, PACKETS_PER_PROGRAM);
+		good = false;
+	}
+	totals->accepted += program.accepted;
+	totals->refused += program.refused;
+	program_close(&program);
+	return good;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : DEFAULT_SEED;
+	unsigned long long packets = argc > 2 ? strtoull(argv[2], NULL, 0) : DEFAULT_PACKETS;
+	struct totals totals = {0};
+
+	printf("seed %llu, %llu packets\n", (unsigned long long)seed, packets);
+	fflush(stdout);
+	for (uint64_t program = 0; totals.packets < packets; program++) {
+		unsigned left = packets - totals.packets < PACKETS_PER_PROGRAM
+					? packets - totals.packets
+					: PACKETS_PER_PROGRAM;
+
+		if (!run_program(seed + program, left, &totals))
+			return 1;
+	}
+	printf("%llu packets, %llu outputs", totals.packets, totals.outputs);
+	for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
+		if (totals.drops[reason])
+			printf(", %s %llu", drop_reason_name(reason), totals.drops[reason]);
+	printf("; %llu flows, %llu refused by the parser\n", totals.accepted, totals.refused);
+	// A test in which little happens shows little.
+	if (packets >= DEFAULT_PACKETS && totals.outputs < totals.packets / 4) {
+		printf("FAILED: too few outputs\n");
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pipeline/flow_text.h"
+#include "pipeline/pipeline.h"
+
+// One writer, two readers, no locks: what a burst sees is one version of all tables.
+//
+// Every transaction replaces a tag: table 0 writes the number of the transaction into a register,
+// table 7 sends that number, and only that, to port 2. A reader that saw half of a transaction
+// would miss in table 7. Meanwhile rules come and go beside them, so that the lookup structures
+// grow, change their kind and are retired, and MAC addresses are learned and looked up. Grace
+// periods are counted by hand: a reader bumps its count between bursts.
+//
+// Usage: test_versions [TRANSACTIONS]. To be run under ThreadSanitizer too.
+
+#define READERS 2
+#define NOISE_ID 1000000000ULL
+
+struct retired {
+	struct retired *next;
+	void (*free_fn)(void *);
+	void *memory;
+	uint64_t since[READERS];
+};
+
+struct world {
+	struct pipeline *pipeline;
+	uint64_t rounds[READERS]; // bursts that each reader has ended
+	bool stop;
+	struct retired *first, **last;
+	uint64_t freed;
+};
+
+struct reader {
+	struct world *world;
+	unsigned slot;
+	struct pipeline_sink sink;
+	uint64_t sent, dropped;
+};
+
+static void retire(void *context, void (*free_fn)(void *), void *memory)
+{
+	struct world *world = context;
+	struct retired *retired = calloc(1, sizeof(*retired));
+
+	if (!retired)
+		abort();
+	retired->free_fn = free_fn;
+	retired->memory = memory;
+	for (unsigned r = 0; r < READERS; r++)
+		retired->since[r] = __atomic_load_n(&world->rounds[r], __ATOMIC_SEQ_CST);
+	*world->last = retired;
+	world->last = &retired->next;
+}
+
+// Free what every reader has let go of. A burst that was under way when the memory was retired has
+// ended when the reader's count has grown by one.
+static void reclaim(struct world *world, bool all)
+{
+	while (world->first) {
+		struct retired *retired = world->first;
+
+		for (unsigned r = 0; r < READERS && !all; r++)
+			if (__atomic_load_n(&world->rounds[r], __ATOMIC_ACQUIRE) <=
+				retired->since[r])
+				return;
+		world->first = retired->next;
+		if (!world->first)
+			world->last = &world->first;
+		retired->free_fn(retired->memory);
+		free(retired);
+		world->freed++;
+	}
+}
+
+static struct reader *reader_of(struct pipeline_sink *sink)
+{
+	return (struct reader *)((char *)sink - offsetof(struct reader, sink));
+}
+
+static void sink_output(struct pipeline_sink *sink, struct packet *packet, uint16_t port)
+{
+	reader_of(sink)->sent++;
+}
+
+static void sink_drop(struct pipeline_sink *sink, struct packet *packet, enum drop_reason reason)
+{
+	reader_of(sink)->dropped++;
+}
+
+static struct packet *sink_copy(struct pipeline_sink *sink, const struct packet *packet)
+{
+	return NULL;
+}
+
+static void sink_learn(
+	struct pipeline_sink *sink, const uint8_t mac[6], uint16_t vlan, uint16_t port)
+{
+}
+
+static void make_frame(uint8_t *frame, unsigned number)
+{
+	static const uint8_t start[40] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 46,
+		0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 4, 0, 0, 0, 0, 26};
+
+	memset(frame, 0, 60);
+	memcpy(frame, start, sizeof(start));
+	frame[29] = number;
+	frame[36] = number >> 3;
+	frame[37] = number;
+}
+
+static void *run_reader(void *argument)
+{
+	struct reader *reader = argument;
+	struct world *world = reader->world;
+	uint8_t bytes[PIPELINE_BURST][192];
+	struct packet packets[PIPELINE_BURST];
+	struct packet *pointers[PIPELINE_BURST];
+	unsigned number = 0;
+
+	while (!__atomic_load_n(&world->stop, __ATOMIC_ACQUIRE)) {
+		for (unsigned i = 0; i < PIPELINE_BURST; i++) {
+			packets[i] = (struct packet){.data = bytes[i] + 128,
+				.headroom = 128,
+				.linear = 60,
+				.length = 60,
+				.in_port = 1};
+			pointers[i] = &packets[i];
+			make_frame(packets[i].data, number++);
+		}
+		pipeline_run(
+			world->pipeline, reader->slot, pointers, PIPELINE_BURST, 1, &reader->sink);
+		__atomic_store_n(&world->rounds[reader->slot], world->rounds[reader->slot] + 1,
+			__ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+static void must(int error, const char *what)
+{
+	if (error) {
+		fprintf(stderr, "test_versions: %s: %d\n", what, error);
+		exit(1);
+	}
+}
+
+static void add(struct world *world, uint64_t id, const char *text)
+{
+	struct flow_request request;
+	struct flow_error error;
+
+	if (flow_request_parse(&request, text, FLOW_ADD, NULL, NULL, &error)) {
+		fprintf(stderr, "test_versions: %s: %s\n", text, error.message);
+		exit(1);
+	}
+	must(pipeline_flow_add(world->pipeline, id, &request.flow), "add");
+}
+
+static void add_tag(struct world *world, unsigned version)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "priority=%u,actions=load:%u->NXM_NX_REG1[],goto_table:7",
+		1 + version % 3, version);
+	add(world, 2 * version, text);
+	snprintf(text, sizeof(text), "table=7,reg1=%u,actions=output:2", version);
+	add(world, 2 * version + 1, text);
+}
+
+// Rules of many shapes around the tag, below it in table 7 so that they never win.
+static void add_noise(struct world *world, unsigned number)
+{
+	static const char *const shapes[] = {
+		"table=7,priority=5,reg1=0x%x/0x%x,udp,udp_dst=%u,actions=drop",
+		"table=7,priority=5,reg0=0x%x,reg2=0x%x,udp,udp_dst=%u,actions=drop",
+		"table=7,priority=5,metadata=0x%x/0xff%x,udp,udp_src=%u,actions=drop",
+	};
+	char text[160];
+
+	snprintf(text, sizeof(text), shapes[number % 3], 0x40000000 + number,
+		0x40000000 | (number % 200), number % 65536);
+	add(world, NOISE_ID + number, text);
+}
+
+enum { NOISE = 300 };
+
+// Everything that transaction `version` changes.
+static void stage(struct world *world, unsigned version)
+{
+	pipeline_begin(world->pipeline);
+	add_tag(world, version);
+	add_noise(world, version);
+	must(pipeline_flow_remove(world->pipeline, 2 * (version - 1)), "remove");
+	must(pipeline_flow_remove(world->pipeline, 2 * (version - 1) + 1), "remove");
+	if (version > NOISE)
+		must(pipeline_flow_remove(world->pipeline, NOISE_ID + version - NOISE + 1),
+			"remove noise");
+}
+
+static void write_versions(struct world *world, unsigned transactions)
+{
+	for (unsigned version = 2; version < transactions + 2; version++) {
+		stage(world, version);
+		if (version % 16 == 5) {
+			// That one never was.
+			pipeline_abort(world->pipeline);
+			stage(world, version);
+		}
+		pipeline_commit(world->pipeline);
+		reclaim(world, false);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned transactions = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000;
+	struct world world = {.last = &world.first};
+	struct pipeline_config config = {.retirement = {retire, &world}};
+	struct reader readers[READERS];
+	pthread_t threads[READERS];
+	uint64_t dropped = 0;
+
+	world.pipeline = pipeline_create(&config);
+	must(!world.pipeline, "create");
+	for (uint16_t number = 1; number <= 2; number++) {
+		struct pipeline_port port = {.number = number};
+
+		must(pipeline_port_set(world.pipeline, &port), "port");
+	}
+	pipeline_begin(world.pipeline);
+	add_tag(&world, 1);
+	pipeline_commit(world.pipeline);
+	for (unsigned r = 0; r < READERS; r++) {
+		readers[r] = (struct reader){.world = &world,
+			.slot = r,
+			.sink = {sink_output, sink_drop, sink_copy, sink_learn}};
+		must(pipeline_reader_add(world.pipeline, r), "reader");
+		must(pthread_create(&threads[r], NULL, run_reader, &readers[r]), "thread");
+	}
+	write_versions(&world, transactions);
+	__atomic_store_n(&world.stop, true, __ATOMIC_RELEASE);
+	for (unsigned r = 0; r < READERS; r++) {
+		pthread_join(threads[r], NULL);
+		printf("reader %u: %lu bursts, %lu packets sent, %lu dropped\n", r, world.rounds[r],
+			readers[r].sent, readers[r].dropped);
+		dropped += readers[r].dropped;
+	}
+	reclaim(&world, true);
+	printf("%u transactions, %lu pieces of memory retired\n", transactions, world.freed);
+	pipeline_destroy(world.pipeline);
+	return dropped ? 1 : 0;
+}
