@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A JSON-RPC server on a thread of its own, for tests that talk to it. Its methods: "echo" answers
+// its parameter, "big" a string of so many bytes, "count" how often "big" was called, "notify"
+// sends a notification "news" of so many bytes to everybody, "add" is transactional and refuses
+// numbers below zero, "exit" ends the thread.
+
+#include "cmocka_all.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rpc/rpc_server.h"
+
+struct server_thread {
+	char directory[64];
+	char path[96];
+	struct event_base *base;
+	struct rpc_server *server;
+	pthread_t thread;
+	int big_count;
+	int sum;
+	int sum_before;
+};
+
+static inline json_t *server_echo(void *context, json_t *params, struct rpc_error *error)
+{
+	return json_incref(json_object_get(params, "value"));
+}
+
+static inline json_t *string_of(size_t size)
+{
+	char *text = malloc(size + 1);
+	json_t *value;
+
+	memset(text, 'x', size);
+	text[size] = '\0';
+	value = json_string(text);
+	free(text);
+	return value;
+}
+
+static inline json_t *server_big(void *context, json_t *params, struct rpc_error *error)
+{
+	struct server_thread *thread = context;
+
+	thread->big_count++;
+	return string_of(json_integer_value(json_object_get(params, "value")));
+}
+
+static inline json_t *server_count(void *context, json_t *params, struct rpc_error *error)
+{
+	struct server_thread *thread = context;
+
+	return json_integer(thread->big_count);
+}
+
+static inline json_t *server_notify(void *context, json_t *params, struct rpc_error *error)
+{
+	struct server_thread *thread = context;
+
+	rpc_server_notify_all(thread->server, "news",
+		json_pack("[o]", string_of(json_integer_value(json_object_get(params, "value")))));
+	return json_true();
+}
+
+static inline json_t *server_add(void *context, json_t *params, struct rpc_error *error)
+{
+	struct server_thread *thread = context;
+	int n = json_integer_value(json_object_get(params, "value"));
+
+	if (n < 0) {
+		rpc_error_set(error, RPC_REFUSED, "%d is below zero", n);
+		error->data = json_pack("{s:i}", "n", n);
+		return NULL;
+	}
+	thread->sum += n;
+	return json_integer(thread->sum);
+}
+
+static inline json_t *server_exit(void *context, json_t *params, struct rpc_error *error)
+{
+	struct server_thread *thread = context;
+
+	event_base_loopbreak(thread->base);
+	return json_true();
+}
+
+static inline bool server_begin(void *context, struct rpc_error *error)
+{
+	struct server_thread *thread = context;
+
+	thread->sum_before = thread->sum;
+	return true;
+}
+
+static inline bool server_commit(void *context, struct rpc_error *error)
+{
+	return true;
+}
+
+static inline void server_abort(void *context)
+{
+	struct server_thread *thread = context;
+
+	thread->sum = thread->sum_before;
+}
+
+static const struct rpc_transactions server_transactions = {
+	server_begin, server_commit, server_abort};
+
+static const struct rpc_param server_value[] = {{"value", RPC_ANY, true, ""}, {0}};
+
+static const struct rpc_method server_methods[] = {
+	{"echo", server_echo, server_value, 0, "", ""},
+	{"big", server_big, server_value, 0, "", ""},
+	{"count", server_count, NULL, 0, "", ""},
+	{"notify", server_notify, server_value, 0, "", ""},
+	{"add", server_add, server_value, RPC_TRANSACTIONAL, "", ""},
+	{"exit", server_exit, NULL, 0, "", ""},
+	{0},
+};
+
+static inline void *server_run(void *context)
+{
+	struct server_thread *thread = context;
+
+	event_base_dispatch(thread->base);
+	rpc_server_destroy(thread->server);
+	event_base_free(thread->base);
+	return NULL;
+}
+
+static inline void server_directory(struct server_thread *thread)
+{
+	memset(thread, 0, sizeof(*thread));
+	strcpy(thread->directory, "/tmp/turnout-rpc-XXXXXX");
+	assert_non_null(mkdtemp(thread->directory));
+	snprintf(thread->path, sizeof(thread->path), "%s/testd.sock", thread->directory);
+}
+
+static inline void server_start(struct server_thread *thread)
+{
+	struct rpc_error error = {0};
+
+	thread->base = event_base_new();
+	thread->server = rpc_server_create(
+		thread->base, thread->path, "test", "1", &server_transactions, thread, &error);
+	assert_string_equal(error.message, "");
+	assert_non_null(thread->server);
+	rpc_server_add_methods(thread->server, server_methods);
+	rpc_server_set_output_limit(thread->server, 8u << 20);
+	assert_int_equal(pthread_create(&thread->thread, NULL, server_run, thread), 0);
+}
