@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/bridge.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath/clock.h"
+#include "datapath/datapath.h"
+#include "datapath/pmd.h"
+
+struct bridge *bridge_find(struct datapath *datapath, const char *name)
+{
+	for (unsigned i = 0; i < BRIDGES_MAX; i++) {
+		if (datapath->bridges[i] && strcmp(datapath->bridges[i]->name, name) == 0)
+			return datapath->bridges[i];
+	}
+	return NULL;
+}
+
+struct bridge *bridge_get(struct datapath *datapath, const json_t *params, struct rpc_error *error)
+{
+	const char *name = json_string_value(json_object_get(params, "bridge"));
+	struct bridge *bridge = name ? bridge_find(datapath, name) : NULL;
+
+	if (!bridge)
+		rpc_error_set(error, RPC_NOT_FOUND, "there is no bridge \"%s\"", name ? name : "");
+	return bridge;
+}
+
+static bool limits_get(
+	const json_t *config, uint32_t *aging, uint32_t *size, struct rpc_error *error)
+{
+	const json_t *mac_aging = json_object_get(config, "mac_aging");
+	const json_t *mac_table_size = json_object_get(config, "mac_table_size");
+
+	*aging = mac_aging ? (uint32_t)json_integer_value(mac_aging) : MAC_AGING_DEFAULT;
+	*size = mac_table_size ? (uint32_t)json_integer_value(mac_table_size)
+			       : MAC_TABLE_SIZE_DEFAULT;
+	if (mac_aging &&
+		(json_integer_value(mac_aging) < 1 || json_integer_value(mac_aging) > INT32_MAX)) {
+		rpc_error_set(
+			error, RPC_REFUSED, "mac_aging: give seconds, from 1 to %d", INT32_MAX);
+		return false;
+	}
+	if (mac_table_size && (json_integer_value(mac_table_size) < 1 ||
+				      json_integer_value(mac_table_size) > 1048576)) {
+		rpc_error_set(error, RPC_REFUSED,
+			"mac_table_size: give a number of entries from 1 to 1048576");
+		return false;
+	}
+	return true;
+}
+
+static void bridge_free(struct bridge *bridge)
+{
+	pipeline_destroy(bridge->pipeline);
+	json_decref(bridge->config);
+	free(bridge);
+}
+
+static struct bridge *bridge_create(
+	struct datapath *datapath, const char *name, uint32_t aging, uint32_t size)
+{
+	struct bridge *bridge = calloc(1, sizeof(*bridge));
+	struct pipeline_config config = {
+		.mac_table_size = size,
+		.mac_aging = aging,
+		.retirement = rcu_retirement(&datapath->rcu),
+	};
+
+	if (!bridge)
+		return NULL;
+	bridge->datapath = datapath;
+	memcpy(bridge->name, name, strlen(name));
+	bridge->pipeline = pipeline_create(&config);
+	for (unsigned slot = 0; bridge->pipeline && slot < PIPELINE_READERS; slot++) {
+		if (datapath->slots_used[slot] &&
+			pipeline_reader_add(bridge->pipeline, slot) != 0) {
+			bridge_free(bridge);
+			return NULL;
+		}
+	}
+	if (bridge->pipeline)
+		return bridge;
+	free(bridge);
+	return NULL;
+}
+
+struct bridge *bridge_add(struct datapath *datapath, json_t *config, struct rpc_error *error)
+{
+	const char *name = json_string_value(json_object_get(config, "name"));
+	uint32_t aging, size;
+	struct bridge *bridge;
+	unsigned index = 0;
+
+	if (!name_check(name, "bridge", error) || !limits_get(config, &aging, &size, error))
+		return NULL;
+	if (bridge_find(datapath, name)) {
+		rpc_error_set(error, RPC_EXISTS, "bridge \"%s\" exists already", name);
+		return NULL;
+	}
+	while (index < BRIDGES_MAX && datapath->bridges[index])
+		index++;
+	if (index == BRIDGES_MAX) {
+		rpc_error_set(error, RPC_REFUSED, "more than %d bridges", BRIDGES_MAX);
+		return NULL;
+	}
+	bridge = bridge_create(datapath, name, aging, size);
+	if (!bridge) {
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory for bridge \"%s\"", name);
+		return NULL;
+	}
+	bridge->index = (uint16_t)index;
+	bridge->config = json_incref(config);
+	datapath->bridges[index] = bridge;
+	return bridge;
+}
+
+bool bridge_set(struct bridge *bridge, const json_t *changes, struct rpc_error *error)
+{
+	json_t *merged = json_copy(bridge->config);
+	struct mac_table *macs = pipeline_mac_table(bridge->pipeline);
+	uint32_t aging, size;
+
+	json_object_update(merged, (json_t *)changes);
+	if (!limits_get(merged, &aging, &size, error)) {
+		json_decref(merged);
+		return false;
+	}
+	if (size != mac_table_capacity(macs)) {
+		rpc_error_set(error, RPC_REFUSED,
+			"the size of a MAC table is fixed (%u entries here); to change it, delete "
+			"the bridge and add it again",
+			mac_table_capacity(macs));
+		json_decref(merged);
+		return false;
+	}
+	mac_table_set_aging(macs, aging);
+	json_decref(bridge->config);
+	bridge->config = merged;
+	return true;
+}
+
+void bridge_delete(struct bridge *bridge)
+{
+	struct datapath *datapath = bridge->datapath;
+
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		if (datapath->ports[i] && datapath->ports[i]->bridge == bridge)
+			port_delete(datapath->ports[i]);
+	}
+	// What threads have learned for this number must not meet the next bridge that gets it.
+	pmd_learn(datapath);
+	datapath->bridges[bridge->index] = NULL;
+	// Retired parts refer to the pipeline until they are freed.
+	rcu_wait(&datapath->rcu);
+	while (rcu_drain(&datapath->rcu))
+		sched_yield();
+	bridge_free(bridge);
+}
+
+int bridge_readers_add(struct datapath *datapath, unsigned slot)
+{
+	for (unsigned i = 0; i < BRIDGES_MAX; i++) {
+		if (datapath->bridges[i] &&
+			pipeline_reader_add(datapath->bridges[i]->pipeline, slot) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+// Each table is gone through once a second or so.
+void bridges_age(struct datapath *datapath)
+{
+	uint32_t now = (uint32_t)(clock_ms() / 1000);
+
+	for (unsigned i = 0; i < BRIDGES_MAX; i++) {
+		struct mac_table *macs;
+
+		if (!datapath->bridges[i])
+			continue;
+		macs = pipeline_mac_table(datapath->bridges[i]->pipeline);
+		mac_table_age(macs, now, mac_table_capacity(macs) / 8 + 64);
+	}
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// datapathd: the process that moves packets.
+//
+// It knows nothing of intent and keeps no state: what it does, it was told over the socket
+// datapathd.sock in its run directory, and it goes on doing it whoever else dies.
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "datapath/clock.h"
+#include "datapath/datapath.h"
+#include "datapath/eal.h"
+#include "datapath/log.h"
+#include "datapath/mbuf_pool.h"
+#include "rpc/rpc_server.h"
+#include "rpc/rundir.h"
+
+#define SOCKET_NAME "datapathd.sock"
+#define PID_NAME "datapathd.pid"
+
+enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_GO_ON = -1 };
+
+struct options {
+	const char *rundir;
+	enum log_level log_level;
+	struct eal_options eal;
+	unsigned mbufs;
+};
+
+static const char usage[] =
+	"Usage: datapathd [OPTIONS]\n"
+	"\n"
+	"Moves packets between ports as it is told over RUNDIR/" SOCKET_NAME ". vswitchd starts\n"
+	"it when none is running; it goes on when vswitchd ends.\n"
+	"\n"
+	"  --rundir DIR     run directory (default: $" RUNDIR_VARIABLE " or " RUNDIR_DEFAULT ")\n"
+	"  --huge MODE      huge pages: auto (if there are any free), on or off; default: auto\n"
+	"  --no-huge        the same as --huge off\n"
+	"  --memory MB      memory to reserve; default: with huge pages as needed, else 512\n"
+	"  --mbufs NUMBER   packet buffers per NUMA node; default: 262144 with huge pages, but at\n"
+	"                   most half of the free ones; 16384 without\n"
+	"  --lcore CPU      CPU of the control thread; default: the lowest that it may use\n"
+	"  --eal \"ARGS\"     further arguments for DPDK's environment\n"
+	"  --log-level L    error, warning, info or debug; default: info\n"
+	"  --describe       print all JSON-RPC methods, as rpc.discover does\n"
+	"  --help           this text\n"
+	"  --version        the version\n";
+
+enum {
+	O_RUNDIR = 1,
+	O_HUGE,
+	O_NO_HUGE,
+	O_MEMORY,
+	O_MBUFS,
+	O_LCORE,
+	O_EAL,
+	O_LOG,
+	O_DESCRIBE,
+	O_HELP,
+	O_VERSION
+};
+
+static const struct option long_options[] = {
+	{"rundir", required_argument, NULL, O_RUNDIR},
+	{"huge", required_argument, NULL, O_HUGE},
+	{"no-huge", no_argument, NULL, O_NO_HUGE},
+	{"memory", required_argument, NULL, O_MEMORY},
+	{"mbufs", required_argument, NULL, O_MBUFS},
+	{"lcore", required_argument, NULL, O_LCORE},
+	{"eal", required_argument, NULL, O_EAL},
+	{"log-level", required_argument, NULL, O_LOG},
+	{"describe", no_argument, NULL, O_DESCRIBE},
+	{"help", no_argument, NULL, O_HELP},
+	{"version", no_argument, NULL, O_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+#define TITLE "Turnout datapathd"
+
+static const struct rpc_method *const method_tables[] = {
+	methods_datapath, methods_bridge, methods_port, methods_flow, methods_pmd, methods_fdb};
+
+#define METHOD_TABLES (sizeof(method_tables) / sizeof(method_tables[0]))
+
+static int describe(void)
+{
+	json_t *description =
+		rpc_methods_describe(TITLE, TURNOUT_VERSION, method_tables, METHOD_TABLES);
+	int result = description ? json_dumpf(description, stdout, JSON_INDENT(2)) : -1;
+
+	json_decref(description);
+	return result == 0 ? EXIT_OK : EXIT_REFUSED;
+}
+
+static bool number_parse(const char *text, unsigned least, unsigned most, unsigned *number)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || value < least ||
+		value > most)
+		return false;
+	*number = (unsigned)value;
+	return true;
+}
+
+static bool huge_parse(const char *text, enum huge_pages *huge)
+{
+	static const char *const names[] = {
+		[HUGE_AUTO] = "auto", [HUGE_ON] = "on", [HUGE_OFF] = "off"};
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*huge = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+// EXIT_GO_ON, or an exit status.
+static int option_apply(struct options *options, int option)
+{
+	unsigned number = 0;
+	bool good = true;
+	int level;
+
+	switch (option) {
+	case O_RUNDIR:
+		options->rundir = optarg;
+		break;
+	case O_HUGE:
+		good = huge_parse(optarg, &options->eal.huge);
+		break;
+	case O_NO_HUGE:
+		options->eal.huge = HUGE_OFF;
+		break;
+	case O_MEMORY:
+		good = number_parse(optarg, 64, 1u << 22, &options->eal.memory);
+		break;
+	case O_MBUFS:
+		good = number_parse(optarg, MBUFS_MIN, 1u << 26, &options->mbufs);
+		break;
+	case O_LCORE:
+		good = number_parse(optarg, 0, 4095, &number);
+		options->eal.core = (int)number;
+		break;
+	case O_EAL:
+		options->eal.extra = optarg;
+		break;
+	case O_LOG:
+		level = log_level_find(optarg);
+		good = level >= 0;
+		options->log_level = good ? level : LOG_LEVEL_INFO;
+		break;
+	case O_DESCRIBE:
+		return describe();
+	case O_HELP:
+		fputs(usage, stdout);
+		return EXIT_OK;
+	case O_VERSION:
+		puts("datapathd " TURNOUT_VERSION);
+		return EXIT_OK;
+	default:
+		fputs("Try \"datapathd --help\".\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (good)
+		return EXIT_GO_ON;
+	fprintf(stderr, "datapathd: \"%s\" is no value for this option; see --help\n", optarg);
+	return EXIT_USAGE;
+}
+
+static int options_parse(int argc, char *argv[], struct options *options)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		int status = option_apply(options, option);
+
+		if (status != EXIT_GO_ON)
+			return status;
+	}
+	if (optind == argc)
+		return EXIT_GO_ON;
+	fprintf(stderr, "datapathd: unexpected argument \"%s\"; see --help\n", argv[optind]);
+	return EXIT_USAGE;
+}
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+	log_info("ending: %s", strsignal((int)number));
+	event_base_loopbreak(context);
+}
+
+static bool server_start(struct datapath *datapath, struct rpc_error *error)
+{
+	char path[RUNDIR_PATH_SIZE];
+
+	if (rundir_path(path, sizeof(path), datapath->rundir, SOCKET_NAME) != 0) {
+		rpc_error_set(error, RPC_REFUSED, "the run directory's name is too long");
+		return false;
+	}
+	datapath->server = rpc_server_create(
+		datapath->base, path, TITLE, TURNOUT_VERSION, NULL, datapath, error);
+	if (!datapath->server)
+		return false;
+	for (size_t i = 0; i < METHOD_TABLES; i++)
+		rpc_server_add_methods(datapath->server, method_tables[i]);
+	return true;
+}
+
+static bool signals_start(struct event_base *base, struct event *signals[2])
+{
+	signal(SIGPIPE, SIG_IGN);
+	signals[0] = evsignal_new(base, SIGTERM, on_signal, base);
+	signals[1] = evsignal_new(base, SIGINT, on_signal, base);
+	return signals[0] && signals[1] && event_add(signals[0], NULL) == 0 &&
+	       event_add(signals[1], NULL) == 0;
+}
+
+// From the event base to the end of the loop, and back.
+static int serve(struct datapath *datapath)
+{
+	struct event *signals[2] = {NULL, NULL};
+	struct rpc_error error = {0};
+	int status = EXIT_REFUSED;
+
+	datapath->base = event_base_new();
+	if (!datapath->base || !signals_start(datapath->base, signals))
+		rpc_error_set(&error, RPC_INTERNAL_ERROR, "no memory for the event loop");
+	else if (datapath_init(datapath, &error) && server_start(datapath, &error)) {
+		log_info("ready, %s huge pages, control thread on core %u",
+			datapath->eal.huge_pages ? "with" : "without", datapath->eal.core);
+		event_base_dispatch(datapath->base);
+		status = EXIT_OK;
+	}
+	if (status != EXIT_OK)
+		log_error("%s", error.message);
+	rpc_server_destroy(datapath->server);
+	datapath->server = NULL;
+	datapath_end(datapath);
+	for (int i = 0; i < 2; i++) {
+		if (signals[i])
+			event_free(signals[i]);
+	}
+	if (datapath->base)
+		event_base_free(datapath->base);
+	rpc_error_clear(&error);
+	return status;
+}
+
+static int run(struct options *options)
+{
+	static struct datapath datapath;
+	struct rpc_error error = {0};
+	int pid_fd, status;
+
+	datapath.rundir = rundir_resolve(options->rundir);
+	if (rundir_create(datapath.rundir, &error) != 0) {
+		log_error("%s", error.message);
+		return EXIT_REFUSED;
+	}
+	options->eal.rundir = datapath.rundir;
+	pid_fd = rundir_pid_lock(datapath.rundir, PID_NAME, &error);
+	if (pid_fd < 0) {
+		log_error("%s", error.message);
+		return EXIT_REFUSED;
+	}
+	if (eal_start(&datapath.eal, &options->eal, &error)) {
+		clock_start();
+		mbuf_pools_configure(options->mbufs, datapath.eal.huge_pages);
+		status = serve(&datapath);
+		mbuf_pools_destroy();
+		eal_stop();
+	} else {
+		log_error("%s", error.message);
+		status = EXIT_REFUSED;
+	}
+	rundir_pid_unlock(pid_fd, datapath.rundir, PID_NAME);
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options options = {.log_level = LOG_LEVEL_INFO, .eal = {.core = -1}};
+	int status = options_parse(argc, argv, &options);
+
+	if (status != EXIT_GO_ON)
+		return status;
+	log_start(options.log_level);
+	status = run(&options);
+	log_stop();
+	return status;
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/forward.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "datapath/clock.h"
+#include "datapath/mbuf_pool.h"
+
+// A packet as the pipeline knows it, and its buffer.
+struct forward_packet {
+	struct packet packet; // first: the pipeline hands back pointers to it
+	struct rte_mbuf *mbuf;
+};
+
+static_assert(sizeof(struct forward_packet) <= MBUF_PRIVATE_SIZE, "a copy's lies in its mbuf");
+
+// The sink of one burst.
+struct forward_sink {
+	struct pipeline_sink sink; // first
+	struct pmd *pmd;
+	struct bridge *bridge;
+	struct port_slot *ingress;
+	struct port_slot *last; // slot of the port last sent to, or NULL
+	uint16_t last_number;
+};
+
+// --- Drops ---
+
+static void drop_packet(
+	struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbuf, enum drop_reason reason)
+{
+	counter_add(&slot->counters.drops[reason], 1);
+	if (reason != DROP_CONSUMED)
+		counter_add(&pmd->counters.drops, 1);
+	rte_pktmbuf_free(mbuf);
+}
+
+static void sink_drop(struct pipeline_sink *base, struct packet *packet, enum drop_reason reason)
+{
+	struct forward_sink *sink = (struct forward_sink *)base;
+
+	drop_packet(sink->pmd, sink->ingress, ((struct forward_packet *)packet)->mbuf, reason);
+}
+
+// --- Sending ---
+
+// Send what is staged; what the port does not take is dropped.
+static void slot_flush(struct pmd *pmd, struct port_slot *slot)
+{
+	struct port *port = slot->port;
+	uint16_t count = slot->staged, sent;
+	uint32_t bytes = slot->staged_bytes;
+
+	slot->staged = 0;
+	slot->staged_bytes = 0;
+	sent = port->ops->tx_burst(port, pmd->slot, slot->mbufs, count);
+	if (unlikely(sent < count)) {
+		bool up = __atomic_load_n(&port->up, __ATOMIC_RELAXED);
+
+		for (uint16_t i = sent; i < count; i++)
+			bytes -= slot->mbufs[i]->pkt_len;
+		counter_add(&slot->counters.drops[up ? DROP_TX_FULL : DROP_TX_DOWN], count - sent);
+		counter_add(&pmd->counters.drops, count - sent);
+		rte_pktmbuf_free_bulk(slot->mbufs + sent, count - sent);
+	}
+	counter_add(&slot->counters.tx_packets, sent);
+	counter_add(&slot->counters.tx_bytes, bytes);
+	counter_add(&pmd->counters.tx_packets, sent);
+}
+
+static void flush_all(struct pmd *pmd)
+{
+	for (unsigned i = 0; i < pmd->flush_count; i++) {
+		struct port_slot *slot = pmd->flush[i];
+
+		slot->listed = false;
+		if (slot->staged > 0)
+			slot_flush(pmd, slot);
+	}
+	pmd->flush_count = 0;
+}
+
+static inline void stage(struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbuf)
+{
+	if (unlikely(!slot->listed)) {
+		slot->listed = true;
+		pmd->flush[pmd->flush_count++] = slot;
+	}
+	slot->mbufs[slot->staged++] = mbuf;
+	slot->staged_bytes += mbuf->pkt_len;
+	if (unlikely(slot->staged == PORT_STAGE))
+		slot_flush(pmd, slot);
+}
+
+// The port cannot send chains: copy the frame into one buffer of the port's own pool, which is
+// made for its MTU.
+static void stage_flat(struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbuf)
+{
+	struct rte_mbuf *flat = rte_pktmbuf_copy(mbuf, slot->port->pool, 0, UINT32_MAX);
+
+	if (flat && flat->nb_segs == 1) {
+		rte_pktmbuf_free(mbuf);
+		stage(pmd, slot, flat);
+		return;
+	}
+	rte_pktmbuf_free(flat);
+	drop_packet(pmd, slot, mbuf, flat ? DROP_TX_TOO_LONG : DROP_TX_FULL);
+}
+
+// Pushed and popped tags have moved the frame's start.
+static inline void mbuf_update(struct rte_mbuf *mbuf, const struct packet *packet)
+{
+	if (packet->data == rte_pktmbuf_mtod(mbuf, uint8_t *))
+		return;
+	mbuf->data_off = (uint16_t)(packet->data - (uint8_t *)mbuf->buf_addr);
+	mbuf->data_len = packet->linear;
+	mbuf->pkt_len = packet->length;
+}
+
+static struct port_slot *slot_find(struct forward_sink *sink, uint16_t number)
+{
+	struct port *port = __atomic_load_n(&sink->bridge->ports[number], __ATOMIC_ACQUIRE);
+
+	if (unlikely(!port))
+		return NULL;
+	sink->last = port->slots[sink->pmd->slot];
+	sink->last_number = number;
+	return sink->last;
+}
+
+static void sink_output(struct pipeline_sink *base, struct packet *packet, uint16_t number)
+{
+	struct forward_sink *sink = (struct forward_sink *)base;
+	struct rte_mbuf *mbuf = ((struct forward_packet *)packet)->mbuf;
+	struct port_slot *slot = sink->last;
+
+	if (unlikely(!slot || sink->last_number != number)) {
+		slot = number <= OFPORT_MAX ? slot_find(sink, number) : NULL;
+		if (unlikely(!slot)) {
+			drop_packet(sink->pmd, sink->ingress, mbuf, DROP_NO_PORT);
+			return;
+		}
+	}
+	if (unlikely(packet->length > slot->max_frame)) {
+		drop_packet(sink->pmd, slot, mbuf, DROP_TX_TOO_LONG);
+		return;
+	}
+	mbuf_update(mbuf, packet);
+	if (unlikely(mbuf->nb_segs > 1 && !slot->port->multi_segment))
+		stage_flat(sink->pmd, slot, mbuf);
+	else
+		stage(sink->pmd, slot, mbuf);
+}
+
+// --- Copies ---
+
+static inline void packet_describe(
+	struct forward_packet *forward, struct rte_mbuf *mbuf, uint16_t in_port)
+{
+	forward->mbuf = mbuf;
+	forward->packet.data = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	forward->packet.headroom = mbuf->data_off;
+	forward->packet.linear = mbuf->data_len;
+	forward->packet.length = mbuf->pkt_len;
+	forward->packet.in_port = in_port;
+}
+
+static struct packet *sink_copy(struct pipeline_sink *base, const struct packet *packet)
+{
+	struct forward_sink *sink = (struct forward_sink *)base;
+	struct rte_mbuf *mbuf = ((const struct forward_packet *)packet)->mbuf;
+	struct forward_packet *forward;
+	struct rte_mbuf *copy;
+
+	mbuf_update(mbuf, packet);
+	copy = rte_pktmbuf_copy(mbuf, mbuf->pool, 0, UINT32_MAX);
+	counter_add(&sink->ingress->counters.copies, 1);
+	if (unlikely(!copy)) {
+		// A copy that was due and never came to be is counted as one that was dropped.
+		counter_add(&sink->ingress->counters.drops[DROP_NO_MEMORY], 1);
+		counter_add(&sink->pmd->counters.drops, 1);
+		return NULL;
+	}
+	forward = rte_mbuf_to_priv(copy);
+	packet_describe(forward, copy, packet->in_port);
+	return &forward->packet;
+}
+
+// --- Learning ---
+
+static void sink_learn(
+	struct pipeline_sink *base, const uint8_t mac[6], uint16_t vlan, uint16_t port)
+{
+	struct forward_sink *sink = (struct forward_sink *)base;
+	struct datapath *datapath = sink->pmd->datapath;
+	struct learn_event event = {.vlan = vlan, .port = port, .bridge = sink->bridge->index};
+
+	memcpy(event.mac, mac, sizeof(event.mac));
+	// A full ring loses the event; the next packet brings it again.
+	rte_ring_sp_enqueue_elem(sink->pmd->learned, &event, sizeof(event));
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&datapath->learn_sleeping, __ATOMIC_RELAXED) &&
+		__atomic_exchange_n(&datapath->learn_sleeping, false, __ATOMIC_SEQ_CST))
+		datapath_wake(datapath);
+}
+
+// --- Receiving ---
+
+// The parser reads headers in the first mbuf of a chain.
+static bool chain_straighten(struct rte_mbuf *mbuf)
+{
+	if (mbuf->data_len >= PACKET_LINEAR_MIN)
+		return true;
+	return rte_pktmbuf_linearize(mbuf) == 0;
+}
+
+static void burst_run(
+	struct pmd *pmd, struct poll_entry *entry, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	struct forward_packet storage[PIPELINE_BURST];
+	struct packet *packets[PIPELINE_BURST];
+	struct forward_sink sink = {
+		.sink = {sink_output, sink_drop, sink_copy, sink_learn},
+		.pmd = pmd,
+		.bridge = entry->bridge,
+		.ingress = entry->slot,
+	};
+	uint64_t bytes = 0;
+	unsigned ready = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct rte_mbuf *mbuf = mbufs[i];
+
+		rte_prefetch0(rte_pktmbuf_mtod(mbuf, void *));
+		bytes += mbuf->pkt_len;
+		if (unlikely(mbuf->nb_segs > 1 && !chain_straighten(mbuf))) {
+			drop_packet(pmd, entry->slot, mbuf, DROP_NO_MEMORY);
+			continue;
+		}
+		packet_describe(&storage[ready], mbuf, entry->number);
+		packets[ready] = &storage[ready].packet;
+		ready++;
+	}
+	counter_add(&entry->slot->counters.rx_packets, count);
+	counter_add(&entry->slot->counters.rx_bytes, bytes);
+	counter_add(&entry->counters->packets, count);
+	if (likely(ready > 0))
+		pipeline_run(entry->pipeline, pmd->slot, packets, ready, pmd->now_ms, &sink.sink);
+}
+
+// Cycles of the flush belong to the queues whose packets it sent, by their share.
+static void flush_account(struct poll_list *list, uint64_t cycles, uint64_t packets)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct poll_entry *entry = &list->entries[i];
+		uint64_t share = cycles;
+
+		if (entry->round_packets == 0)
+			continue;
+		if (entry->round_packets != packets)
+			share = cycles * entry->round_packets / packets;
+		counter_add(&entry->counters->cycles, share);
+		entry->round_packets = 0;
+	}
+}
+
+static inline void time_update(struct pmd *pmd, uint64_t tsc)
+{
+	if (likely(tsc < pmd->next_ms_tsc))
+		return;
+	pmd->now_ms = clock_ms_of(tsc);
+	pmd->next_ms_tsc = tsc + clock_base.per_ms / 2;
+}
+
+uint64_t forward_round(struct pmd *pmd, struct poll_list *list, uint64_t start)
+{
+	struct rte_mbuf *mbufs[PIPELINE_BURST];
+	uint64_t last = start, end;
+	unsigned packets = 0, batches = 0;
+
+	time_update(pmd, start);
+	for (size_t i = 0; i < list->count; i++) {
+		struct poll_entry *entry = &list->entries[i];
+		uint16_t count = entry->rx_burst(entry->port, entry->queue, mbufs, PIPELINE_BURST);
+		uint64_t now;
+
+		if (count == 0)
+			continue;
+		burst_run(pmd, entry, mbufs, count);
+		entry->round_packets = count;
+		packets += count;
+		batches++;
+		now = rte_rdtsc();
+		counter_add(&entry->counters->cycles, now - last);
+		last = now;
+	}
+	if (pmd->flush_count > 0)
+		flush_all(pmd);
+	end = rte_rdtsc();
+	counter_add(&pmd->counters.iterations, 1);
+	if (packets == 0) {
+		counter_add(&pmd->counters.cycles_idle, end - start);
+		return end;
+	}
+	flush_account(list, end - last, packets);
+	counter_add(&pmd->counters.cycles_busy, end - start);
+	counter_add(&pmd->counters.rx_packets, packets);
+	counter_add(&pmd->counters.rx_batches, batches);
+	return end;
+}

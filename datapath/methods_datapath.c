@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// datapath.*, system.*: the process as a whole.
+
+#include <unistd.h>
+
+#include "datapath/datapath.h"
+#include "rpc/rpc_params.h"
+
+static json_t *cpus_json(const struct eal *eal)
+{
+	json_t *cpus = json_array();
+
+	for (unsigned i = 0; i < eal->cpu_count; i++)
+		json_array_append_new(cpus, json_pack("{s:i, s:i}", "id", (int)eal->cpus[i].id,
+						    "numa", eal->cpus[i].numa));
+	return cpus;
+}
+
+// What ports that are gone have counted, so that the sums over the switch still come out.
+static json_t *removed_json(const struct port_counters *removed)
+{
+	return json_pack("{s:I, s:I, s:I, s:o}", "rx_packets", (json_int_t)removed->rx_packets,
+		"tx_packets", (json_int_t)removed->tx_packets, "copies",
+		(json_int_t)removed->copies, "drops", port_counters_drops(removed));
+}
+
+static json_t *datapath_info(void *context, json_t *params, struct rpc_error *error)
+{
+	struct datapath *datapath = context;
+
+	return json_pack("{s:s, s:i, s:s, s:I, s:b, s:o, s:i, s:i, s:o}", "version",
+		TURNOUT_VERSION, "pid", (int)getpid(), "instance", datapath->instance, "start_ms",
+		(json_int_t)datapath->start_ms, "hugepages", (int)datapath->eal.huge_pages, "cpus",
+		cpus_json(&datapath->eal), "control_core", (int)datapath->eal.core, "max_threads",
+		PIPELINE_READERS, "removed", removed_json(&datapath->removed));
+}
+
+static json_t *datapath_state(void *context, json_t *params, struct rpc_error *error)
+{
+	struct datapath *datapath = context;
+	json_t *bridges = json_array(), *ports = json_array();
+
+	for (unsigned i = 0; i < BRIDGES_MAX; i++) {
+		if (datapath->bridges[i])
+			json_array_append_new(
+				bridges, json_pack("{s:s, s:O}", "name", datapath->bridges[i]->name,
+						 "config", datapath->bridges[i]->config));
+	}
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		const struct port *port = datapath->ports[i];
+
+		if (port)
+			json_array_append_new(ports,
+				json_pack("{s:s, s:s, s:O}", "name", port->settings.name, "bridge",
+					port->bridge->name, "config", port->config));
+	}
+	return json_pack("{s:o, s:o, s:{s:o}}", "bridges", bridges, "ports", ports, "plan",
+		"threads", datapath->wanted ? json_incref(datapath->wanted->json) : json_array());
+}
+
+static json_t *system_exit(void *context, json_t *params, struct rpc_error *error)
+{
+	struct datapath *datapath = context;
+	static const struct timeval soon = {0, 50000};
+
+	// The answer goes out first.
+	event_base_loopexit(datapath->base, &soon);
+	return json_object();
+}
+
+const struct rpc_method methods_datapath[] = {
+	{
+		.name = "datapath.info",
+		.handler = datapath_info,
+		.result = "{version, pid, instance, start_ms, hugepages, cpus: [{id, numa}], "
+			  "control_core, max_threads, removed}",
+		.help = "This process: `instance` differs for every start; `cpus` are those that "
+			"PMD threads may use; `removed` is what ports that are gone have counted.",
+	},
+	{
+		.name = "datapath.state",
+		.handler = datapath_state,
+		.result = "{bridges: [{name, config}], ports: [{name, bridge, config}], plan}",
+		.help = "What is configured, as it was given.",
+	},
+	{
+		.name = "system.exit",
+		.handler = system_exit,
+		.result = "{}",
+		.help = "End the process in good order.",
+	},
+	{NULL},
+};

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// flow.*: flows of a bridge by the identifiers that their owner gave them.
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath/clock.h"
+#include "datapath/datapath.h"
+#include "pipeline/flow_json.h"
+#include "pipeline/flow_text.h"
+#include "rpc/rpc_params.h"
+
+static void flow_refused(
+	struct rpc_error *error, const struct flow_error *flow_error, size_t op, const char *text)
+{
+	rpc_error_set(error, RPC_FLOW_ERROR, "operation %zu: %s", op, flow_error->message);
+	error->data = flow_error_to_json(flow_error);
+	if (error->data) {
+		json_object_set_new(error->data, "op", json_integer((json_int_t)op));
+		json_object_set_new(error->data, "text", json_string(text));
+	}
+}
+
+static bool flow_put(struct pipeline *pipeline, bool add, uint64_t id, const char *text, size_t op,
+	struct rpc_error *error)
+{
+	struct flow_request request;
+	struct flow_warnings warnings = {0};
+	struct flow_error flow_error;
+	struct flow flow;
+	int result = flow_request_parse(&request, text, FLOW_ADD, NULL, &warnings, &flow_error);
+
+	if (result == -EINVAL)
+		flow_refused(error, &flow_error, op, text);
+	else if (result != 0)
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+	if (result != 0)
+		return false;
+	flow = request.flow;
+	flow_init(&request.flow);
+	result = add ? pipeline_flow_add(pipeline, id, &flow)
+		     : pipeline_flow_modify(pipeline, id, &flow);
+	flow_request_destroy(&request);
+	if (result == -EEXIST)
+		rpc_error_set(error, RPC_EXISTS, "operation %zu: there is a flow %llu already", op,
+			(unsigned long long)id);
+	else if (result == -ENOENT)
+		rpc_error_set(error, RPC_NOT_FOUND, "operation %zu: there is no flow %llu", op,
+			(unsigned long long)id);
+	else if (result != 0)
+		rpc_error_set(
+			error, RPC_INTERNAL_ERROR, "operation %zu: %s", op, strerror(-result));
+	return result == 0;
+}
+
+// ["add", id, "text"], ["mod", id, "text"] or ["del", id]
+static bool op_apply(
+	struct pipeline *pipeline, const json_t *op, size_t number, struct rpc_error *error)
+{
+	const char *verb = json_string_value(json_array_get(op, 0));
+	const json_t *id = json_array_get(op, 1);
+	const char *text = json_string_value(json_array_get(op, 2));
+	bool del = verb && strcmp(verb, "del") == 0;
+	bool add = verb && strcmp(verb, "add") == 0;
+
+	if (!verb || (!del && !add && strcmp(verb, "mod") != 0) || !json_is_integer(id) ||
+		(!del && !text)) {
+		rpc_error_set(error, RPC_INVALID_PARAMS,
+			"operation %zu: give [\"add\"|\"mod\", id, \"flow\"] or [\"del\", id]",
+			number);
+		return false;
+	}
+	if (!del)
+		return flow_put(
+			pipeline, add, (uint64_t)json_integer_value(id), text, number, error);
+	if (pipeline_flow_remove(pipeline, (uint64_t)json_integer_value(id)) == 0)
+		return true;
+	rpc_error_set(error, RPC_NOT_FOUND, "operation %zu: there is no flow %lld", number,
+		(long long)json_integer_value(id));
+	return false;
+}
+
+static json_t *apply(void *context, json_t *params, struct rpc_error *error)
+{
+	struct datapath *datapath = context;
+	struct bridge *bridge = bridge_get(datapath, params, error);
+	json_t *ops = json_object_get(params, "ops");
+	json_t *op;
+	size_t i;
+
+	if (!bridge)
+		return NULL;
+	pipeline_begin(bridge->pipeline);
+	json_array_foreach (ops, i, op) {
+		if (!op_apply(bridge->pipeline, op, i, error)) {
+			pipeline_abort(bridge->pipeline);
+			datapath_tidy(datapath);
+			return NULL;
+		}
+	}
+	pipeline_commit(bridge->pipeline);
+	datapath_tidy(datapath);
+	return json_object();
+}
+
+static bool list_one(void *context, const struct pipeline_flow_stats *stats)
+{
+	char *text = flow_format_exact(stats->flow);
+
+	json_array_append_new(context, json_pack("[I, s]", (json_int_t)stats->id, text));
+	free(text);
+	return true;
+}
+
+static json_t *list(void *context, json_t *params, struct rpc_error *error)
+{
+	struct bridge *bridge = bridge_get(context, params, error);
+	json_t *flows;
+
+	if (!bridge)
+		return NULL;
+	flows = json_array();
+	pipeline_flow_each(bridge->pipeline, list_one, flows);
+	return flows;
+}
+
+static bool stats_one(void *context, const struct pipeline_flow_stats *stats)
+{
+	json_int_t idle = -1;
+
+	if (stats->used_ms != 0) {
+		idle = (json_int_t)(clock_ms() - stats->used_ms);
+		idle = idle < 0 ? 0 : idle;
+	}
+	json_array_append_new(
+		context, json_pack("[I, I, I, I]", (json_int_t)stats->id,
+				 (json_int_t)stats->packets, (json_int_t)stats->bytes, idle));
+	return true;
+}
+
+static json_t *stats(void *context, json_t *params, struct rpc_error *error)
+{
+	struct bridge *bridge = bridge_get(context, params, error);
+	json_t *ids = json_object_get(params, "ids");
+	json_t *flows, *id;
+	size_t i;
+
+	if (!bridge)
+		return NULL;
+	flows = json_array();
+	if (!ids) {
+		pipeline_flow_each(bridge->pipeline, stats_one, flows);
+		return flows;
+	}
+	json_array_foreach (ids, i, id) {
+		struct pipeline_flow_stats one;
+
+		if (pipeline_flow_stats(bridge->pipeline, (uint64_t)json_integer_value(id), &one) ==
+			0)
+			stats_one(flows, &one);
+	}
+	return flows;
+}
+
+static json_t *tables(void *context, json_t *params, struct rpc_error *error)
+{
+	struct bridge *bridge = bridge_get(context, params, error);
+	json_t *all;
+
+	if (!bridge)
+		return NULL;
+	all = json_array();
+	for (int number = 0; number < PIPELINE_TABLES; number++) {
+		struct pipeline_table_stats one;
+
+		pipeline_table_stats(bridge->pipeline, (uint8_t)number, &one);
+		if (one.flows == 0 && one.lookups == 0)
+			continue;
+		json_array_append_new(
+			all, json_pack("{s:i, s:I, s:I, s:I, s:i, s:i, s:i, s:I}", "table", number,
+				     "flows", (json_int_t)one.flows, "lookups",
+				     (json_int_t)one.lookups, "matched", (json_int_t)one.matched,
+				     "hashes", (int)one.hashes, "blocks", (int)one.blocks, "cost",
+				     (int)one.cost, "memory", (json_int_t)one.memory));
+	}
+	return all;
+}
+
+static const struct rpc_param params_apply[] = {
+	{"bridge", RPC_STRING, true, "the bridge"},
+	{"ops", RPC_ARRAY, true, "[\"add\", id, \"flow\"], [\"mod\", id, \"flow\"], [\"del\", id]"},
+	{NULL},
+};
+
+static const struct rpc_param params_bridge[] = {
+	{"bridge", RPC_STRING, true, "the bridge"},
+	{NULL},
+};
+
+static const struct rpc_param params_stats[] = {
+	{"bridge", RPC_STRING, true, "the bridge"},
+	{"ids", RPC_ARRAY, false, "identifiers; default: all. Unknown ones are left out"},
+	{NULL},
+};
+
+const struct rpc_method methods_flow[] = {
+	{"flow.apply", apply, params_apply, 0, "{}",
+		"Carry out all operations or none. When answered, every packet received later sees "
+		"them."},
+	{"flow.list", list, params_bridge, 0, "[[id, \"flow\"]]", "The flows of a bridge."},
+	{"flow.stats", stats, params_stats, 0, "[[id, packets, bytes, idle_ms]]",
+		"Counters of flows; idle_ms is -1 if no packet has ever hit."},
+	{"flow.tables", tables, params_bridge, 0,
+		"[{table, flows, lookups, matched, hashes, blocks, cost, memory}]",
+		"The flow tables that are or were in use."},
+	{NULL},
+};

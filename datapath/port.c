@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath/datapath.h"
+#include "datapath/log.h"
+#include "datapath/pmd.h"
+
+static const struct port_ops *const type_ops[] = {
+#define PORT_TYPE(ID, NAME, ALIASES, OPS, HELP) &OPS,
+#include "datapath/port_types.def"
+};
+
+struct port *ports_find(struct datapath *datapath, const char *name)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		if (datapath->ports[i] && strcmp(datapath->ports[i]->settings.name, name) == 0)
+			return datapath->ports[i];
+	}
+	return NULL;
+}
+
+void port_counters_get(const struct port *port, struct port_counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++) {
+		if (port->slots[slot])
+			port_counters_add(sum, &port->slots[slot]->counters);
+	}
+}
+
+// --- Slots ---
+
+static int slot_add(struct port *port, unsigned index)
+{
+	struct port_slot *slot;
+	struct port_view view = {0};
+
+	if (port->slots[index])
+		return 0;
+	slot = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	memset(slot, 0, sizeof(*slot));
+	slot->port = port;
+	slot->max_frame = port_max_frame(port->settings.mtu);
+	// From the first thread that has no transmit queue of its own, all have to lock.
+	port->ops->view(port, &view);
+	if (index >= view.n_txq)
+		__atomic_store_n(&port->tx_shared, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&port->slots[index], slot, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int port_slots_add(struct datapath *datapath, unsigned slot)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		if (datapath->ports[i] && slot_add(datapath->ports[i], slot) != 0)
+			return -ENOMEM;
+	}
+	// Every running thread has to know which queues are shared before the new one sends.
+	rcu_wait(&datapath->rcu);
+	return 0;
+}
+
+// --- Adding and deleting ---
+
+static void port_free(struct port *port)
+{
+	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++)
+		free(port->slots[slot]);
+	json_decref(port->config);
+	free(port);
+}
+
+static struct port *port_create(struct datapath *datapath, enum port_type_id type, json_t *config)
+{
+	const struct port_ops *ops = type_ops[type];
+	size_t size = RTE_ALIGN(ops->size, RTE_CACHE_LINE_SIZE);
+	struct port *port = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
+
+	if (!port)
+		return NULL;
+	memset(port, 0, size);
+	port->ops = ops;
+	port->type = type;
+	port->datapath = datapath;
+	port->config = json_incref(config);
+	return port;
+}
+
+// Nothing that clashes with what is there?
+static bool place_check(struct datapath *datapath, const struct bridge *bridge,
+	const struct port_settings *settings, unsigned *index, struct rpc_error *error)
+{
+	const struct port *other = ports_find(datapath, settings->name);
+
+	if (other) {
+		rpc_error_set(error, RPC_EXISTS, "port \"%s\" exists already, on bridge \"%s\"",
+			settings->name, other->bridge->name);
+		return false;
+	}
+	other = bridge->ports[settings->vlan.number];
+	if (other) {
+		rpc_error_set(error, RPC_EXISTS, "port number %u of bridge \"%s\" is port \"%s\"",
+			settings->vlan.number, bridge->name, other->settings.name);
+		return false;
+	}
+	for (*index = 0; *index < PORTS_MAX; (*index)++) {
+		if (!datapath->ports[*index])
+			return true;
+	}
+	rpc_error_set(error, RPC_REFUSED, "more than %d ports", PORTS_MAX);
+	return false;
+}
+
+// Make an open port known to the pipeline and to threads.
+static bool port_connect(struct port *port, struct rpc_error *error)
+{
+	struct datapath *datapath = port->datapath;
+
+	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++) {
+		if (datapath->slots_used[slot] && slot_add(port, slot) != 0) {
+			rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+			return false;
+		}
+	}
+	if (pipeline_port_set(port->bridge->pipeline, &port->settings.vlan) != 0) {
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+		return false;
+	}
+	port->ops->view(port, &port->announced);
+	datapath->ports[port->index] = port;
+	__atomic_store_n(&port->bridge->ports[port->number], port, __ATOMIC_RELEASE);
+	pmd_plans_update(datapath);
+	return true;
+}
+
+struct port *port_add(struct datapath *datapath, json_t *config, struct rpc_error *error)
+{
+	const char *type_name = json_string_value(json_object_get(config, "type"));
+	int type = port_type_find(type_name ? type_name : "");
+	struct bridge *bridge = bridge_get(datapath, config, error);
+	struct port_settings settings;
+	struct port_options options;
+	struct port *port;
+	unsigned index;
+
+	if (!bridge || !port_settings_parse(config, &settings, error))
+		return NULL;
+	if (type < 0) {
+		rpc_error_set(error, RPC_REFUSED,
+			"port type \"%s\" is unknown; there are %s and %s",
+			type_name ? type_name : "", port_type_get(0)->name, port_type_get(1)->name);
+		return NULL;
+	}
+	if (!port_options_parse(type, json_object_get(config, "options"), &options, error) ||
+		!place_check(datapath, bridge, &settings, &index, error))
+		return NULL;
+	port = port_create(datapath, type, config);
+	if (!port) {
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+		return NULL;
+	}
+	port->index = index;
+	port->bridge = bridge;
+	port->number = settings.vlan.number;
+	port->settings = settings;
+	if (!port->ops->open(port, &options, error)) {
+		port_free(port);
+		return NULL;
+	}
+	if (!port_connect(port, error)) {
+		port->ops->close(port);
+		port_free(port);
+		return NULL;
+	}
+	log_info("port %s (%s) added to bridge %s as number %u", settings.name,
+		port_type_get(type)->name, bridge->name, port->number);
+	return port;
+}
+
+// No thread polls it or sends to it any more when this returns.
+static void port_pause(struct port *port)
+{
+	port->paused = true;
+	__atomic_store_n(&port->bridge->ports[port->number], NULL, __ATOMIC_RELEASE);
+	pmd_plans_update(port->datapath);
+	rcu_wait(&port->datapath->rcu);
+}
+
+static void port_resume(struct port *port)
+{
+	port->paused = false;
+	__atomic_store_n(&port->bridge->ports[port->number], port, __ATOMIC_RELEASE);
+	pmd_plans_update(port->datapath);
+}
+
+void port_delete(struct port *port)
+{
+	struct datapath *datapath = port->datapath;
+	struct port_counters sum;
+
+	// First nothing new is sent to it, so that the bursts that are under way still find it; and
+	// nothing more is learned at it.
+	port->paused = true;
+	if (pipeline_port_remove(port->bridge->pipeline, port->number) != 0)
+		log_error("out of memory while removing port %s: its number %u stays known to "
+			  "bridge %s",
+			port->settings.name, port->number, port->bridge->name);
+	rcu_wait(&datapath->rcu);
+	port_pause(port);
+	pmd_learn(datapath);
+	port->ops->close(port);
+	port_counters_get(port, &sum);
+	port_counters_add(&datapath->removed, &sum);
+	datapath->ports[port->index] = NULL;
+	log_info("port %s deleted from bridge %s", port->settings.name, port->bridge->name);
+	port_free(port);
+}
+
+// --- Changing ---
+
+static bool mtu_change(struct port *port, uint16_t mtu, struct rpc_error *error)
+{
+	bool done;
+
+	if (!port->ops->mtu_live)
+		port_pause(port);
+	done = port->ops->set_mtu(port, mtu, error);
+	if (done) {
+		port->settings.mtu = mtu;
+		for (unsigned slot = 0; slot < PIPELINE_READERS; slot++) {
+			if (port->slots[slot])
+				__atomic_store_n(&port->slots[slot]->max_frame, port_max_frame(mtu),
+					__ATOMIC_RELAXED);
+		}
+	}
+	if (!port->ops->mtu_live)
+		port_resume(port);
+	return done;
+}
+
+bool port_set(struct port *port, const json_t *changes, struct rpc_error *error)
+{
+	json_t *merged = port_config_merge(port->config, changes);
+	struct pipeline *pipeline = port->bridge->pipeline;
+	struct port_settings settings;
+	bool good = merged && port_settings_parse(merged, &settings, error);
+
+	if (good && pipeline_port_set(pipeline, &settings.vlan) != 0) {
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+		good = false;
+	}
+	if (good && settings.mtu != port->settings.mtu && !mtu_change(port, settings.mtu, error)) {
+		if (pipeline_port_set(pipeline, &port->settings.vlan) != 0)
+			log_error("out of memory: the VLANs of port %s are those of a change that "
+				  "was refused",
+				port->settings.name);
+		good = false;
+	}
+	if (!good) {
+		json_decref(merged);
+		return false;
+	}
+	port->settings = settings;
+	json_decref(port->config);
+	port->config = merged;
+	return true;
+}
+
+// --- Noticing ---
+
+void port_event(struct port *port)
+{
+	__atomic_store_n(&port->datapath->ports_changed, true, __ATOMIC_RELEASE);
+	datapath_wake(port->datapath);
+}
+
+static bool views_equal(const struct port_view *a, const struct port_view *b)
+{
+	return a->state == b->state && a->link == b->link && a->speed == b->speed &&
+	       a->n_rxq == b->n_rxq && a->n_txq == b->n_txq && a->rx_queues == b->rx_queues &&
+	       a->numa == b->numa && strcmp(a->error, b->error) == 0;
+}
+
+void ports_refresh(struct datapath *datapath)
+{
+	bool queues_changed = false;
+
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		struct port *port = datapath->ports[i];
+		struct port_view view = {0};
+
+		if (!port)
+			continue;
+		port->ops->view(port, &view);
+		if (views_equal(&view, &port->announced))
+			continue;
+		queues_changed |= view.rx_queues != port->announced.rx_queues;
+		port->announced = view;
+		if (datapath->server)
+			rpc_server_notify_all(datapath->server, "port.changed",
+				json_pack("{s:s}", "name", port->settings.name));
+	}
+	if (queues_changed)
+		pmd_plans_update(datapath);
+}
