@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmocka_all.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "vswitch/store.h"
+
+struct fixture {
+	char dir[64];
+	char path[128];
+	struct rpc_error error;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	snprintf(f->dir, sizeof(f->dir), "/tmp/turnout-store-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->path, sizeof(f->path), "%s/a/b/t.db", f->dir);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", f->dir);
+	assert_int_equal(system(command), 0);
+	rpc_error_clear(&f->error);
+	free(f);
+	return 0;
+}
+
+static struct store *open_good(struct fixture *f)
+{
+	struct store *store = store_open(f->path, &f->error);
+
+	if (!store)
+		fail_msg("%s", f->error.message);
+	return store;
+}
+
+static void assert_refused(struct fixture *f, const char *part)
+{
+	struct store *store = store_open(f->path, &f->error);
+
+	assert_null(store);
+	if (!strstr(f->error.message, part) || !strstr(f->error.message, f->path))
+		fail_msg("\"%s\" does not name the file and say \"%s\"", f->error.message, part);
+	rpc_error_clear(&f->error);
+}
+
+// What was read, as JSON: {"rows": {uuid: [table, columns]}, "flows": [[bridge, id, ms, text]]}
+static bool read_row(void *context, const char *table, const char *uuid, json_t *columns,
+	struct rpc_error *error)
+{
+	json_object_set_new(
+		json_object_get(context, "rows"), uuid, json_pack("[s, O]", table, columns));
+	return true;
+}
+
+static bool read_flow(void *context, const char *bridge, uint64_t id, int64_t created_ms,
+	const char *text, struct rpc_error *error)
+{
+	json_array_append_new(json_object_get(context, "flows"),
+		json_pack("[s, I, I, s]", bridge, (json_int_t)id, (json_int_t)created_ms, text));
+	return true;
+}
+
+static json_t *read_all(struct fixture *f, struct store *store)
+{
+	json_t *all = json_pack("{s:{}, s:[]}", "rows", "flows");
+	struct store_reader reader = {.context = all, .row = read_row, .flow = read_flow};
+
+	if (store_read(store, &reader, &f->error) < 0)
+		fail_msg("%s", f->error.message);
+	return all;
+}
+
+static void assert_content(struct fixture *f, struct store *store, const char *expected)
+{
+	json_t *all = read_all(f, store);
+	char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
+
+	assert_string_equal(text, expected);
+	free(text);
+	json_decref(all);
+}
+
+static void put_row(struct fixture *f, struct store *store, const char *uuid, int value)
+{
+	json_t *columns = json_pack("{s:i}", "v", value);
+
+	assert_int_equal(store_row_put(store, "Port", uuid, columns, &f->error), 0);
+	json_decref(columns);
+}
+
+static void test_round_trip(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store = open_good(f);
+
+	assert_content(f, store, "{\"flows\":[],\"rows\":{}}");
+	assert_int_equal(store_next_flow_id(store), 1);
+	assert_int_equal(store_begin(store, &f->error), 0);
+	put_row(f, store, "u1", 1);
+	put_row(f, store, "u2", 2);
+	put_row(f, store, "u1", 3);
+	assert_int_equal(store_flow_put(store, "b1", 7, 1000, "one", &f->error), 0);
+	assert_int_equal(store_flow_put(store, "b2", 7, 1001, "two", &f->error), 0);
+	assert_int_equal(store_flow_put(store, "b1", 9, 1002, "three", &f->error), 0);
+	assert_int_equal(store_commit(store, &f->error), 0);
+	assert_int_equal(store_next_flow_id(store), 10);
+	store_close(store);
+
+	store = open_good(f);
+	assert_int_equal(store_next_flow_id(store), 10);
+	assert_content(f, store,
+		"{\"flows\":[[\"b1\",7,1000,\"one\"],[\"b1\",9,1002,\"three\"],"
+		"[\"b2\",7,1001,\"two\"]],"
+		"\"rows\":{\"u1\":[\"Port\",{\"v\":3}],\"u2\":[\"Port\",{\"v\":2}]}}");
+	assert_int_equal(store_begin(store, &f->error), 0);
+	assert_int_equal(store_row_remove(store, "u2", &f->error), 0);
+	assert_int_equal(store_flow_remove(store, "b1", 7, &f->error), 0);
+	assert_int_equal(store_flow_remove(store, "nobody", 7, &f->error), 0);
+	// A changed flow keeps the time of its creation.
+	assert_int_equal(store_flow_put(store, "b1", 9, 5000, "other", &f->error), 0);
+	assert_int_equal(store_flows_clear(store, "b2", &f->error), 0);
+	assert_int_equal(store_commit(store, &f->error), 0);
+	assert_content(f, store,
+		"{\"flows\":[[\"b1\",9,1002,\"other\"]],\"rows\":{\"u1\":[\"Port\",{\"v\":3}]}}");
+	store_close(store);
+}
+
+static void test_rollback(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store = open_good(f);
+
+	assert_int_equal(store_begin(store, &f->error), 0);
+	put_row(f, store, "u1", 1);
+	assert_int_equal(store_flow_put(store, "b1", 5, 1, "one", &f->error), 0);
+	store_rollback(store);
+	assert_content(f, store, "{\"flows\":[],\"rows\":{}}");
+	assert_int_equal(store_next_flow_id(store), 1);
+	// And the flow set that was rolled back with it is made again.
+	assert_int_equal(store_begin(store, &f->error), 0);
+	assert_int_equal(store_flow_put(store, "b1", 5, 1, "one", &f->error), 0);
+	assert_int_equal(store_commit(store, &f->error), 0);
+	assert_content(f, store, "{\"flows\":[[\"b1\",5,1,\"one\"]],\"rows\":{}}");
+	store_rollback(store); // nothing to do
+	store_close(store);
+}
+
+// A bridge that goes and one that comes with the same uuid are no hindrance to each other.
+static void test_clear_and_put(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store = open_good(f);
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(store_begin(store, &f->error), 0);
+		assert_int_equal(store_flows_clear(store, "b1", &f->error), 0);
+		assert_int_equal(store_flow_put(store, "b1", 1, 1, "one", &f->error), 0);
+		assert_int_equal(store_commit(store, &f->error), 0);
+	}
+	assert_content(f, store, "{\"flows\":[[\"b1\",1,1,\"one\"]],\"rows\":{}}");
+	store_close(store);
+}
+
+static void test_locked(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store = open_good(f);
+
+	assert_refused(f, "in use by another process");
+	store_close(store);
+	store_close(open_good(f));
+}
+
+static void write_file(const char *path, const char *text, size_t size)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fwrite(text, 1, size, file);
+	fclose(file);
+}
+
+static void test_foreign_files(void **state)
+{
+	struct fixture *f = *state;
+	static const char text[] =
+		"this is no database, but long enough to be looked at as one ....."
+		".............................................................";
+	sqlite3 *db;
+
+	snprintf(f->path, sizeof(f->path), "%s/text", f->dir);
+	write_file(f->path, text, sizeof(text));
+	assert_refused(f, "is not a database");
+
+	snprintf(f->path, sizeof(f->path), "%s/other.db", f->dir);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	sqlite3_exec(db, "CREATE TABLE songs(title)", NULL, NULL, NULL);
+	sqlite3_close(db);
+	assert_refused(f, "database of another program");
+
+	snprintf(f->path, sizeof(f->path), "%s/newer.db", f->dir);
+	store_close(open_good(f));
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL);
+	sqlite3_close(db);
+	assert_refused(f, "newer version");
+
+	snprintf(f->path, sizeof(f->path), "%s", f->dir);
+	assert_refused(f, "cannot be opened");
+	snprintf(f->path, sizeof(f->path), "%s/text/t.db", f->dir);
+	assert_refused(f, "cannot be opened");
+}
+
+// A page in the middle is garbage: said, not loaded.
+static void test_damaged(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store = open_good(f);
+	char garbage[4096];
+	FILE *file;
+
+	assert_int_equal(store_begin(store, &f->error), 0);
+	for (int i = 0; i < 3000; i++)
+		assert_int_equal(store_flow_put(store, "b1", (uint64_t)i + 1, 1,
+					 "priority=1,actions=output:1", &f->error),
+			0);
+	assert_int_equal(store_commit(store, &f->error), 0);
+	store_close(store); // also moves the log into the file
+	memset(garbage, 0xa5, sizeof(garbage));
+	file = fopen(f->path, "r+");
+	assert_non_null(file);
+	for (int page = 4; page < 12; page++) {
+		fseek(file, page * 4096L, SEEK_SET);
+		fwrite(garbage, 1, sizeof(garbage), file);
+	}
+	fclose(file);
+	assert_refused(f, "is damaged");
+}
+
+static void test_unwritable(void **state)
+{
+	struct fixture *f = *state;
+
+	if (geteuid() == 0)
+		snprintf(f->path, sizeof(f->path), "/proc/turnout/t.db");
+	else
+		snprintf(f->path, sizeof(f->path), "/turnout-test/t.db");
+	assert_refused(f, "cannot be made");
+}
+
+// In a child: commit numbered transactions and say each one's number after it was acknowledged,
+// until killed.
+static void commit_forever(const char *path, int out)
+{
+	struct rpc_error error = {0};
+	struct store *store = store_open(path, &error);
+
+	for (uint64_t i = 1; store; i++) {
+		json_t *columns = json_pack("{s:I}", "v", (json_int_t)i);
+		bool good = store_begin(store, &error) == 0;
+
+		good = good && store_row_put(store, "Port", "u1", columns, &error) == 0;
+		for (uint64_t k = 0; k < 5; k++)
+			good = good && store_flow_put(store, "b1", i * 5 + k, (int64_t)i, "flow",
+					       &error) == 0;
+		good = good && store_commit(store, &error) == 0;
+		json_decref(columns);
+		if (!good || write(out, &i, sizeof(i)) != sizeof(i))
+			break;
+	}
+	_exit(1);
+}
+
+// Killed anywhere, the file has everything that was acknowledged and nothing by halves.
+static void test_killed(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t acknowledged = 0;
+
+	for (int round = 0; round < 8; round++) {
+		struct store *store;
+		uint64_t number;
+		json_t *all;
+		json_t *row;
+		int channel[2];
+		pid_t child;
+
+		snprintf(f->path, sizeof(f->path), "%s/%d.db", f->dir, round);
+		assert_int_equal(pipe(channel), 0);
+		child = fork();
+		if (child == 0) {
+			close(channel[0]);
+			commit_forever(f->path, channel[1]);
+		}
+		close(channel[1]);
+		for (int i = 0; i < 5 + round * 7; i++)
+			assert_int_equal(read(channel[0], &number, sizeof(number)), sizeof(number));
+		kill(child, SIGKILL);
+		acknowledged = number;
+		while (read(channel[0], &number, sizeof(number)) == sizeof(number))
+			acknowledged = number;
+		assert_int_equal(waitpid(child, NULL, 0), child);
+		close(channel[0]);
+
+		store = open_good(f);
+		all = read_all(f, store);
+		row = json_array_get(json_object_get(json_object_get(all, "rows"), "u1"), 1);
+		number = (uint64_t)json_integer_value(json_object_get(row, "v"));
+		// The one that was in the making may have got through.
+		assert_true(number == acknowledged || number == acknowledged + 1);
+		assert_int_equal(json_array_size(json_object_get(all, "flows")), number * 5);
+		assert_int_equal(store_next_flow_id(store), number * 5 + 5);
+		json_decref(all);
+		store_close(store);
+	}
+}
+
+int main(void)
+{
+#define TEST(FN) cmocka_unit_test_setup_teardown(FN, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_round_trip),
+		TEST(test_rollback),
+		TEST(test_clear_and_put),
+		TEST(test_locked),
+		TEST(test_foreign_files),
+		TEST(test_damaged),
+		TEST(test_unwritable),
+		TEST(test_killed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

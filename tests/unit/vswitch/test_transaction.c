@@ -1,0 +1,737 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Transactions from the method to the store and the datapath, with a fake one: whatever happens,
+// model, store and datapath say the same.
+
+#include "cmocka_all.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fake_datapath.h"
+#include "vswitch/desired.h"
+#include "vswitch/flows.h"
+#include "vswitch/live.h"
+#include "vswitch/log.h"
+#include "vswitch/methods.h"
+#include "vswitch/model_edit.h"
+#include "vswitch/sync.h"
+#include "vswitch/transaction.h"
+#include "vswitch/vswitch.h"
+
+static int64_t now_ms = 1000000;
+
+int64_t clock_wall_ms(void)
+{
+	return now_ms;
+}
+
+int64_t clock_steady_ms(void)
+{
+	return now_ms;
+}
+
+struct fixture {
+	struct vswitch vs;
+	char dir[64];
+	char database[128];
+	pid_t datapath;
+	struct rpc_error error;
+};
+
+// --- The daemon's parts, as vswitchd puts them together ---
+
+static void on_connected(void *context)
+{
+	sync_all(context);
+}
+
+static void on_disconnected(void *context)
+{
+	sync_forget(context);
+}
+
+static void on_port_changed(void *context, const char *name)
+{
+}
+
+static void on_resync(evutil_socket_t fd, short what, void *context)
+{
+	sync_behind(context);
+}
+
+static void open_vswitch(struct fixture *f)
+{
+	struct vswitch *vs = &f->vs;
+	struct datapath_link_config config = {
+		.rundir = f->dir,
+		.start_timeout_ms = 5000,
+		.call_timeout_ms = 20000,
+		.context = vs,
+		.connected = on_connected,
+		.disconnected = on_disconnected,
+		.port_changed = on_port_changed,
+	};
+
+	*vs = (struct vswitch){.rundir = f->dir};
+	vs->base = config.base = event_base_new();
+	vs->conf = conf_create();
+	vs->resync = event_new(vs->base, -1, 0, on_resync, vs);
+	vs->link = datapath_link_create(&config);
+	if (!vswitch_open(vs, f->database, &f->error))
+		fail_msg("%s", f->error.message);
+}
+
+static void close_vswitch(struct fixture *f)
+{
+	datapath_link_destroy(f->vs.link);
+	vswitch_close(&f->vs);
+	event_free(f->vs.resync);
+	event_base_free(f->vs.base);
+	conf_destroy(f->vs.conf);
+}
+
+static void start_datapath(struct fixture *f)
+{
+	f->datapath = fake_datapath_start(f->dir);
+	assert_true(datapath_link_wait(f->vs.link, 20000));
+}
+
+static void stop_datapath(struct fixture *f)
+{
+	fake_datapath_kill(f->datapath);
+	f->datapath = 0;
+	while (datapath_link_connected(f->vs.link))
+		event_base_loop(f->vs.base, EVLOOP_ONCE);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	log_set_level("error");
+	snprintf(f->dir, sizeof(f->dir), "/tmp/turnout-txn-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->database, sizeof(f->database), "%s/t.db", f->dir);
+	open_vswitch(f);
+	start_datapath(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	close_vswitch(f);
+	fake_datapath_kill(f->datapath);
+	rpc_error_clear(&f->error);
+	snprintf(command, sizeof(command), "rm -rf '%s'", f->dir);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+// --- Calls ---
+
+static const struct rpc_method *method_find(const char *name)
+{
+	static const struct rpc_method *const tables[] = {bridge_methods, port_methods, db_methods,
+		flow_methods, flow_show_methods, system_methods};
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		for (const struct rpc_method *method = tables[i]; method->name; method++) {
+			if (strcmp(method->name, name) == 0)
+				return method;
+		}
+	}
+	fail_msg("no method %s", name);
+	return NULL;
+}
+
+// Calls as one transaction: an array of [method, params]. Returns the last result or NULL.
+static json_t *call_all(struct fixture *f, json_t *calls)
+{
+	json_t *result = json_null();
+	size_t i;
+	json_t *item;
+
+	rpc_error_clear(&f->error);
+	assert_true(transaction_functions.begin(&f->vs, &f->error));
+	json_array_foreach (calls, i, item) {
+		const struct rpc_method *method =
+			method_find(json_string_value(json_array_get(item, 0)));
+		json_t *params =
+			rpc_params_check(method->params, json_array_get(item, 1), &f->error);
+
+		json_decref(result);
+		result = params ? method->handler(&f->vs, params, &f->error) : NULL;
+		json_decref(params);
+		if (!result)
+			break;
+	}
+	if (!result) {
+		transaction_functions.abort(&f->vs);
+	} else if (!transaction_functions.commit(&f->vs, &f->error)) {
+		json_decref(result);
+		result = NULL;
+	}
+	assert_int_equal(result == NULL, f->error.code != 0);
+	json_decref(calls);
+	return result;
+}
+
+static json_t *parse(const char *format, va_list args)
+{
+	char text[4096];
+	json_error_t reason;
+	json_t *json;
+
+	vsnprintf(text, sizeof(text), format, args);
+	for (char *c = text; *c; c++)
+		*c = *c == '\'' ? '"' : *c;
+	json = json_loads(text, 0, &reason);
+	if (!json)
+		fail_msg("%s: %s", text, reason.text);
+	return json;
+}
+
+// Calls in JSON with ' for ". Returns whether they were accepted.
+static bool call(struct fixture *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool call(struct fixture *f, const char *format, ...)
+{
+	va_list args;
+	json_t *result;
+
+	va_start(args, format);
+	result = call_all(f, parse(format, args));
+	va_end(args);
+	json_decref(result);
+	return result != NULL;
+}
+
+static void must(struct fixture *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void must(struct fixture *f, const char *format, ...)
+{
+	va_list args;
+	json_t *result;
+
+	va_start(args, format);
+	result = call_all(f, parse(format, args));
+	va_end(args);
+	if (!result)
+		fail_msg("%s: %s", format, f->error.message);
+	json_decref(result);
+}
+
+static void assert_error(struct fixture *f, int code, const char *part)
+{
+	assert_int_equal(f->error.code, code);
+	if (!strstr(f->error.message, part))
+		fail_msg("\"%s\" does not say \"%s\"", f->error.message, part);
+}
+
+// --- Comparing ---
+
+// Everything that is wanted, to the letter.
+static char *snapshot(struct fixture *f)
+{
+	json_t *all = json_object();
+	char *text;
+
+	for (int table = 0; table < TABLE_COUNT; table++)
+		json_object_set(
+			all, schema_table_name(table), (json_t *)model_rows(f->vs.model, table));
+	for (struct flow_owner *owner = f->vs.owners; owner; owner = owner->next) {
+		size_t count;
+		struct flow_record *records = flows_records(owner, &count);
+		json_t *list = json_array();
+
+		for (size_t i = 0; i < count; i++)
+			json_array_append_new(list,
+				json_pack("[I, s]", (json_int_t)records[i].id, records[i].text));
+		flow_records_free(records, count);
+		json_object_set_new(all, owner->bridge, list);
+	}
+	text = json_dumps(all, JSON_SORT_KEYS);
+	json_decref(all);
+	return text;
+}
+
+// The datapath has exactly what is wanted, flows included.
+static void assert_in_step(struct fixture *f)
+{
+	struct rpc_error error = {0};
+	json_t *actual = datapath_link_call(f->vs.link, "datapath.state", NULL, &error);
+	json_t *desired = desired_state(f->vs.model, f->vs.failures);
+	json_t *steps = reconcile_steps(desired, actual);
+
+	assert_non_null(actual);
+	if (json_array_size(steps))
+		fail_msg("not in step: %s", json_dumps(steps, JSON_COMPACT));
+	if (!json_equal(actual, f->vs.actual))
+		fail_msg("actual: %s, known: %s", json_dumps(actual, 0),
+			json_dumps(f->vs.actual, 0));
+	for (struct flow_owner *owner = f->vs.owners; owner; owner = owner->next) {
+		json_t *list = datapath_link_call(
+			f->vs.link, "flow.list", json_pack("{s:s}", "bridge", owner->name), &error);
+		size_t count;
+		struct flow_record *records = flows_records(owner, &count);
+
+		assert_int_equal(json_array_size(list), count);
+		for (size_t i = 0; i < count; i++) {
+			size_t k = 0;
+
+			while (k < count && (uint64_t)json_integer_value(json_array_get(
+						    json_array_get(list, k), 0)) != records[i].id)
+				k++;
+			assert_true(k < count);
+			assert_string_equal(
+				json_string_value(json_array_get(json_array_get(list, k), 1)),
+				records[i].text);
+		}
+		assert_false(owner->behind);
+		flow_records_free(records, count);
+		json_decref(list);
+	}
+	json_decref(steps);
+	json_decref(desired);
+	json_decref(actual);
+}
+
+// A vswitchd that starts now finds in the store what this one knows.
+static void assert_stored(struct fixture *f)
+{
+	char *before = snapshot(f);
+	char *after;
+
+	close_vswitch(f);
+	open_vswitch(f);
+	after = snapshot(f);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	if (f->datapath)
+		assert_true(datapath_link_wait(f->vs.link, 20000));
+}
+
+// --- Tests ---
+
+static void test_commit(void **state)
+{
+	struct fixture *f = *state;
+
+	must(f, "[['bridge.add', {'name':'br0'}],"
+		"['port.add', {'bridge':'br0', 'name':'p0', 'type':'dpdk', 'tag':5}],"
+		"['flow.add', {'bridge':'br0', 'flow':'in_port=p0,actions=drop'}]]");
+	assert_in_step(f);
+	assert_stored(f);
+	assert_in_step(f);
+	must(f, "[['port.del', {'name':'p0'}]]");
+	assert_in_step(f);
+	must(f, "[['bridge.del', {'name':'br0'}]]");
+	assert_in_step(f);
+	assert_stored(f);
+}
+
+static void test_refused_port(void **state)
+{
+	struct fixture *f = *state;
+	char *before;
+	char *after;
+
+	must(f, "[['bridge.add', {'name':'br0'}],"
+		"['port.add', {'bridge':'br0', 'name':'p0', 'type':'dpdk'}]]");
+	before = snapshot(f);
+	assert_false(call(f, "[['port.del', {'name':'p0'}], ['bridge.add', {'name':'br1'}],"
+			     "['port.add', {'bridge':'br1', 'name':'p1', 'type':'dpdk'}],"
+			     "['port.add', {'bridge':'br1', 'name':'p2', 'type':'refused'}]]"));
+	assert_error(f, RPC_REFUSED, "port p2: there is no such device");
+	after = snapshot(f);
+	assert_string_equal(before, after);
+	assert_in_step(f);
+	assert_stored(f);
+	assert_in_step(f);
+	free(before);
+	free(after);
+}
+
+// What a handler refuses leaves as little behind as what the datapath refuses.
+static void test_refused_call(void **state)
+{
+	struct fixture *f = *state;
+	char *before = snapshot(f);
+	char *after;
+
+	assert_false(call(f, "[['bridge.add', {'name':'br0'}], ['port.del', {'name':'nosuch'}]]"));
+	assert_error(f, RPC_NOT_FOUND, "no port");
+	assert_false(call(f, "[['bridge.add', {'name':'br0'}],"
+			     "['port.add', {'bridge':'br0', 'name':'p0'}]]"));
+	assert_error(f, RPC_REFUSED, "no type");
+	after = snapshot(f);
+	assert_string_equal(before, after);
+	assert_in_step(f);
+	free(before);
+	free(after);
+}
+
+static void test_refused_flow(void **state)
+{
+	struct fixture *f = *state;
+	char *before;
+	char *after;
+
+	must(f, "[['bridge.add', {'name':'br0'}], ['bridge.add', {'name':'br1'}]]");
+	before = snapshot(f);
+	assert_false(
+		call(f, "[['flow.add', {'bridge':'br0', 'flow':'priority=666,actions=drop'}]]"));
+	assert_error(f, RPC_REFUSED, "is refused");
+	// One bridge has taken its part when the other refuses.
+	assert_false(
+		call(f, "[['flow.add', {'bridge':'br0', 'flow':'priority=5,actions=drop'}],"
+			"['flow.add', {'bridge':'br1', 'flow':'priority=666,actions=drop'}]]"));
+	assert_false(
+		call(f, "[['flow.add', {'bridge':'br1', 'flow':'priority=5,actions=drop'}],"
+			"['flow.add', {'bridge':'br0', 'flow':'priority=666,actions=drop'}]]"));
+	assert_false(
+		call(f, "[['bridge.del', {'name':'br0'}],"
+			"['flow.add', {'bridge':'br1', 'flow':'priority=666,actions=drop'}]]"));
+	after = snapshot(f);
+	assert_string_equal(before, after);
+	assert_in_step(f);
+	assert_stored(f);
+	free(before);
+	free(after);
+}
+
+static void test_flow_errors(void **state)
+{
+	struct fixture *f = *state;
+	json_t *errors;
+
+	must(f, "[['bridge.add', {'name':'br0'}]]");
+	assert_false(call(f, "[['flow.bundle', {'bridge':'br0', 'name':'x.of', 'lines':"
+			     "'ip,actions=drop\\n# note\\n\\nnw_dst=1.2.3.4,actions=drop\\n"
+			     "arp,actions=drop\\nip,foo=1,actions=drop'}]]"));
+	assert_error(f, RPC_FLOW_ERROR, "x.of:4:1: nw_dst needs");
+	errors = json_object_get(f->error.data, "errors");
+	assert_int_equal(json_array_size(errors), 2);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(errors, 1), "line")), 6);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(errors, 1), "text")),
+		"ip,foo=1,actions=drop");
+	assert_in_step(f);
+}
+
+static json_t *dump(struct fixture *f)
+{
+	return call_all(f, json_pack("[[s, {s:s}]]", "flow.dump", "bridge", "br0"));
+}
+
+static void assert_flows(struct fixture *f, const char *expected)
+{
+	json_t *result = dump(f);
+	char text[1024] = "";
+	size_t i;
+	json_t *flow;
+
+	json_array_foreach (json_object_get(result, "flows"), i, flow)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? "; " : "",
+			json_string_value(json_object_get(flow, "text")));
+	assert_string_equal(text, expected);
+	json_decref(result);
+}
+
+static void test_first_flow(void **state)
+{
+	struct fixture *f = *state;
+
+	must(f, "[['bridge.add', {'name':'br0'}]]");
+	assert_flows(f, "priority=0 actions=NORMAL");
+	must(f, "[['bridge.del', {'name':'br0'}], ['bridge.add', {'name':'br0'}],"
+		"['db.set', {'table':'Bridge', 'record':'br0', 'values':{'fail_mode':'secure'}}],"
+		"['flow.add', {'bridge':'br0', 'flow':'priority=7,actions=drop'}]]");
+	assert_flows(f, "priority=7 actions=drop");
+	// The bridge of the datapath stayed; its flows are the new ones.
+	assert_in_step(f);
+	assert_stored(f);
+	assert_in_step(f);
+}
+
+static void test_flow_commands(void **state)
+{
+	struct fixture *f = *state;
+
+	must(f, "[['bridge.add', {'name':'br0', 'fail_mode':'secure'}],"
+		"['port.add', {'bridge':'br0', 'name':'p0', 'type':'dpdk'}],"
+		"['flow.bundle', {'bridge':'br0', 'lines':"
+		"'priority=9,ip,actions=p0\\npriority=8,arp,actions=drop\\n"
+		"modify ip,actions=in_port\\ndelete arp'}]]");
+	assert_flows(f, "priority=9,ip actions=IN_PORT");
+	assert_in_step(f);
+	must(f, "[['flow.modify', {'bridge':'br0', 'flow':'ip,actions=drop'}],"
+		"['flow.add', {'bridge':'br0', 'flow':{'priority':3, 'match':{'in_port':'p0'},"
+		"'actions':['normal']}}]]");
+	assert_flows(f, "priority=9,ip actions=drop; priority=3,in_port=1 actions=NORMAL");
+	must(f, "[['flow.replace', {'bridge':'br0', 'lines':"
+		"'priority=9,ip,actions=flood\\npriority=2,actions=drop'}]]");
+	assert_flows(f, "priority=9,ip actions=FLOOD; priority=2 actions=drop");
+	must(f, "[['flow.replace', {'bridge':'br0', 'lines':'priority=1,actions=drop',"
+		"'dry_run':true}]]");
+	assert_flows(f, "priority=9,ip actions=FLOOD; priority=2 actions=drop");
+	assert_in_step(f);
+	must(f, "[['flow.delete', {'bridge':'br0'}]]");
+	assert_flows(f, "");
+	assert_false(call(f, "[['flow.add', {'bridge':'br0', 'flow':'delete ip'}]]"));
+	assert_error(f, RPC_FLOW_ERROR, "flow.bundle");
+	assert_in_step(f);
+	assert_stored(f);
+}
+
+// A datapath that died is filled anew by the same steps.
+static void test_datapath_restart(void **state)
+{
+	struct fixture *f = *state;
+
+	must(f, "[['bridge.add', {'name':'br0', 'mac_aging':60}],"
+		"['port.add', {'bridge':'br0', 'name':'p0', 'type':'dpdk', 'mtu':9000}],"
+		"['flow.add', {'bridge':'br0', 'flow':'in_port=p0,actions=drop'}]]");
+	stop_datapath(f);
+	assert_false(call(f, "[['bridge.add', {'name':'br1'}]]"));
+	assert_error(f, RPC_UNAVAILABLE, "--no-wait");
+	start_datapath(f);
+	assert_in_step(f);
+	assert_int_equal(
+		json_array_size(json_object_get(json_object_get(f->vs.actual, "plan"), "threads")),
+		1);
+}
+
+static void test_no_wait(void **state)
+{
+	struct fixture *f = *state;
+
+	stop_datapath(f);
+	must(f, "[['bridge.add', {'name':'br0', 'no_wait':true}],"
+		"['port.add', {'bridge':'br0', 'name':'p0', 'type':'refused', 'no_wait':true}],"
+		"['port.add', {'bridge':'br0', 'name':'p1', 'type':'dpdk', 'no_wait':true}],"
+		"['flow.add', {'bridge':'br0', 'flow':'actions=drop', 'no_wait':true}]]");
+	assert_stored(f);
+	start_datapath(f);
+	assert_in_step(f);
+	assert_non_null(json_object_get(f->vs.failures, "p0"));
+	// With the datapath there it is put in force behind the answer.
+	must(f, "[['flow.add', {'bridge':'br0', 'flow':'arp,actions=drop', 'no_wait':true}]]");
+	event_base_loop(f->vs.base, EVLOOP_NONBLOCK);
+	assert_in_step(f);
+}
+
+static void assert_port_error(struct fixture *f, const char *name, const char *expected)
+{
+	json_t *ports = live_ports(&f->vs, NULL);
+
+	assert_string_equal(live_error(&f->vs, name, json_object_get(ports, name)), expected);
+	json_decref(ports);
+}
+
+// A port whose device is gone after a restart stands in nobody's way.
+static void test_failed_port(void **state)
+{
+	struct fixture *f = *state;
+	char flaky[128];
+	FILE *file;
+
+	snprintf(flaky, sizeof(flaky), "%s/flaky", f->dir);
+	must(f, "[['bridge.add', {'name':'br0'}],"
+		"['port.add', {'bridge':'br0', 'name':'p0', 'type':'flaky'}],"
+		"['port.add', {'bridge':'br0', 'name':'p1', 'type':'dpdk'}]]");
+	stop_datapath(f);
+	file = fopen(flaky, "w");
+	fclose(file);
+	start_datapath(f);
+	assert_port_error(f, "p0", "there is no such device");
+	assert_port_error(f, "p1", "");
+	assert_in_step(f);
+	// Others can be changed, and it itself; it is only refused when it is touched.
+	must(f, "[['port.add', {'bridge':'br0', 'name':'p2', 'type':'dpdk'}]]");
+	assert_false(call(f, "[['db.set', {'table':'Port', 'record':'p0', 'values':{'tag':4}}]]"));
+	assert_error(f, RPC_REFUSED, "port p0: there is no such device");
+	assert_port_error(f, "p0", "there is no such device");
+	// When the device is back, it comes by itself.
+	unlink(flaky);
+	for (int second = 0; second < 100 && json_object_size(f->vs.failures); second++)
+		sync_retry(&f->vs);
+	assert_port_error(f, "p0", "");
+	assert_in_step(f);
+	// One that is still gone can be deleted.
+	stop_datapath(f);
+	file = fopen(flaky, "w");
+	fclose(file);
+	start_datapath(f);
+	must(f, "[['port.del', {'name':'p0'}]]");
+	assert_int_equal(json_object_size(f->vs.failures), 0);
+	assert_in_step(f);
+}
+
+static void test_timeouts(void **state)
+{
+	struct fixture *f = *state;
+
+	must(f, "[['bridge.add', {'name':'br0', 'fail_mode':'secure'}],"
+		"['flow.bundle', {'bridge':'br0', 'lines':"
+		"'priority=1,hard_timeout=10,actions=drop\\n"
+		// Idle for 5, for 50, and never hit:
+		"priority=1005,idle_timeout=20,actions=drop\\n"
+		"priority=1050,idle_timeout=20,actions=drop\\n"
+		"priority=2,idle_timeout=20,actions=drop\\npriority=0,actions=drop'}]]");
+	now_ms += 9999;
+	flows_expire(&f->vs);
+	assert_int_equal(flow_set_count(f->vs.owners->set), 5);
+	now_ms += 1;
+	flows_expire(&f->vs);
+	assert_flows(f, "priority=1050 actions=drop; priority=1005 actions=drop; "
+			"priority=2 actions=drop; priority=0 actions=drop");
+	now_ms += 10000;
+	flows_expire(&f->vs);
+	assert_flows(f, "priority=1005 actions=drop; priority=0 actions=drop");
+	assert_in_step(f);
+	assert_stored(f);
+	// The store knows when a flow was made.
+	must(f, "[['flow.add', {'bridge':'br0', "
+		"'flow':'priority=3,hard_timeout=10,actions=drop'}]]");
+	now_ms += 6000;
+	assert_stored(f);
+	now_ms += 4000;
+	flows_expire(&f->vs);
+	assert_flows(f, "priority=1005 actions=drop; priority=0 actions=drop");
+	assert_in_step(f);
+}
+
+// Live columns come from the datapath, and are empty without one.
+static void test_live_columns(void **state)
+{
+	struct fixture *f = *state;
+	json_t *result;
+
+	must(f, "[['bridge.add', {'name':'br0'}],"
+		"['port.add', {'bridge':'br0', 'name':'p0', 'type':'dpdk'}]]");
+	result =
+		call_all(f, json_pack("[[s, {s:s, s:s, s:s, s:s}]]", "db.get", "table", "Interface",
+				    "record", "p0", "column", "statistics", "key", "rx_packets"));
+	assert_int_equal(json_integer_value(result), 5);
+	json_decref(result);
+	stop_datapath(f);
+	result = call_all(f, json_pack("[[s, {s:s, s:s, s:s}]]", "db.get", "table", "Interface",
+				     "record", "p0", "column", "statistics"));
+	assert_int_equal(json_object_size(result), 0);
+	json_decref(result);
+	assert_false(call(f, "[['db.get', {'table':'Port', 'record':'p0', 'column':'tags'}]]"));
+	assert_error(f, RPC_NOT_FOUND, "did you mean \"tag\"");
+}
+
+// Random transactions, some refused by the handlers, some by the datapath, some met by its death:
+// after each, model, store and datapath agree, and a refused one changed nothing.
+static void random_call(json_t *calls, unsigned *seed)
+{
+	static const char *const types[] = {"dpdk", "dpdk", "dpdk", "vhostuser", "refused"};
+	static const int priorities[] = {1, 2, 3, 4, 5, 6, 7, 666};
+	char bridge[8];
+	char port[8];
+	char flow[64];
+
+	snprintf(bridge, sizeof(bridge), "br%d", rand_r(seed) % 2);
+	snprintf(port, sizeof(port), "p%d", rand_r(seed) % 4);
+	snprintf(flow, sizeof(flow), "priority=%d,actions=output:%d", priorities[rand_r(seed) % 8],
+		1 + rand_r(seed) % 3);
+	switch (rand_r(seed) % 8) {
+	case 0:
+		json_array_append_new(calls,
+			json_pack("[s, {s:s, s:b}]", "bridge.add", "name", bridge, "may_exist", 1));
+		break;
+	case 1:
+		json_array_append_new(calls,
+			json_pack("[s, {s:s, s:b}]", "bridge.del", "name", bridge, "if_exists", 1));
+		break;
+	case 2:
+	case 3:
+		json_array_append_new(calls,
+			json_pack("[s, {s:s, s:s, s:s, s:b}]", "port.add", "bridge", bridge, "name",
+				port, "type", types[rand_r(seed) % 5], "may_exist", 1));
+		break;
+	case 4:
+		json_array_append_new(calls,
+			json_pack("[s, {s:s, s:b}]", "port.del", "name", port, "if_exists", 1));
+		break;
+	case 5:
+		json_array_append_new(
+			calls, json_pack("[s, {s:s}]", "flow.delete", "bridge", bridge));
+		break;
+	default:
+		json_array_append_new(calls,
+			json_pack("[s, {s:s, s:s}]", "flow.add", "bridge", bridge, "flow", flow));
+	}
+}
+
+static void test_random(void **state)
+{
+	struct fixture *f = *state;
+	unsigned seed = 5;
+	int accepted = 0;
+
+	log_set_level("none"); // stays at error, which random refusals do not reach
+	for (int round = 0; round < 400; round++) {
+		char *before = snapshot(f);
+		json_t *calls = json_array();
+		int n = 1 + rand_r(&seed) % 4;
+		json_t *result;
+
+		for (int i = 0; i < n; i++)
+			random_call(calls, &seed);
+		result = call_all(f, calls);
+		accepted += result != NULL;
+		if (!result) {
+			char *after = snapshot(f);
+
+			assert_string_equal(before, after);
+			free(after);
+		}
+		json_decref(result);
+		free(before);
+		assert_in_step(f);
+		if (round % 40 == 13) {
+			stop_datapath(f);
+			start_datapath(f);
+			assert_in_step(f);
+		}
+		if (round % 25 == 7)
+			assert_stored(f);
+	}
+	// Both ends of the road were walked often enough to mean something.
+	assert_true(accepted > 80 && accepted < 320);
+}
+
+int main(void)
+{
+#define TEST(FN) cmocka_unit_test_setup_teardown(FN, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_commit),
+		TEST(test_refused_port),
+		TEST(test_refused_call),
+		TEST(test_refused_flow),
+		TEST(test_flow_errors),
+		TEST(test_first_flow),
+		TEST(test_flow_commands),
+		TEST(test_datapath_restart),
+		TEST(test_no_wait),
+		TEST(test_failed_port),
+		TEST(test_timeouts),
+		TEST(test_live_columns),
+		TEST(test_random),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

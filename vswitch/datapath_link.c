@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vswitch/datapath_link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rpc/rpc_client.h"
+#include "rpc/rundir.h"
+#include "vswitch/log.h"
+
+#define RETRY_MS 50        // between attempts to connect to a starting datapathd
+#define ADOPT_RETRY_MS 200 // between attempts when somebody else starts it
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_LAST_MS 10000
+#define HOPELESS_DEATHS 3 // in a row: waiting for the next one makes no sense
+#define STABLE_MS 10000   // a connection that stood for so long resets the back-off
+
+struct datapath_link {
+	struct datapath_link_config config;
+	char socket[RUNDIR_PATH_SIZE];
+	char log[RUNDIR_PATH_SIZE];
+	char *rundir;
+	struct rpc_client *client;
+	struct event *readable; // on the client's socket
+	struct event *timer;
+	struct event *child_died;
+	bool may_start;
+	bool settling; // the connected callback is running
+	pid_t child;   // 0: none that we started is alive
+	int64_t child_started_ms;
+	int64_t connected_ms;
+	int64_t next_start_ms;
+	int backoff_ms;
+	int deaths;      // of children, since the last connection
+	json_t *changed; // names of port.changed notifications not handed out yet
+	struct event *changed_event;
+	char problem[1200];
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void schedule(struct datapath_link *link, int delay_ms)
+{
+	struct timeval delay = {delay_ms / 1000, delay_ms % 1000 * 1000};
+
+	evtimer_add(link->timer, &delay);
+}
+
+// --- The child ---
+
+// The last line of the log that says something, for messages: the log itself is in the run
+// directory, and this is the line that one would look for.
+static void log_tail(const struct datapath_link *link, char *line, size_t size)
+{
+	FILE *file = fopen(link->log, "re");
+	char buffer[512];
+
+	snprintf(line, size, "its log is empty");
+	if (!file)
+		return;
+	if (fseek(file, -4096, SEEK_END) < 0)
+		rewind(file);
+	while (fgets(buffer, sizeof(buffer), file)) {
+		buffer[strcspn(buffer, "\n")] = '\0';
+		if (*buffer)
+			snprintf(line, size, "%s", buffer);
+	}
+	fclose(file);
+}
+
+// In the child, between fork and exec.
+static void become_datapathd(struct datapath_link *link)
+{
+	int null = open("/dev/null", O_RDWR);
+	int log = open(link->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	sigset_t none;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	dup2(null, STDIN_FILENO);
+	dup2(log >= 0 ? log : null, STDOUT_FILENO);
+	dup2(log >= 0 ? log : null, STDERR_FILENO);
+	close_range(3, ~0u, 0);
+	execvp(link->config.command[0], link->config.command);
+	dprintf(STDERR_FILENO, "cannot execute %s: %s\n", link->config.command[0], strerror(errno));
+	_exit(127);
+}
+
+static void child_start(struct datapath_link *link)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become_datapathd(link);
+	if (pid < 0) {
+		snprintf(link->problem, sizeof(link->problem), "datapathd cannot be started: %s",
+			strerror(errno));
+		log_error("%s", link->problem);
+		return;
+	}
+	log_info("started %s with pid %d; its log is %s", link->config.command[0], pid, link->log);
+	link->child = pid;
+	link->child_started_ms = now_ms();
+	snprintf(link->problem, sizeof(link->problem), "datapathd is starting (pid %d)", pid);
+}
+
+// Take note of the end of a datapathd that we started.
+static void child_reap(struct datapath_link *link)
+{
+	char line[512];
+	char how[64];
+	int status;
+
+	if (!link->child || waitpid(link->child, &status, WNOHANG) != link->child)
+		return;
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "was killed by signal %d (%s)", WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
+	else
+		snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
+	log_tail(link, line, sizeof(line));
+	snprintf(link->problem, sizeof(link->problem), "datapathd %s; the last of %s: %s", how,
+		link->log, line);
+	log_error("%s", link->problem);
+	link->child = 0;
+	link->deaths++;
+}
+
+static void on_child_died(evutil_socket_t signal_number, short what, void *context)
+{
+	child_reap(context);
+}
+
+// --- The connection ---
+
+static void drop(struct datapath_link *link, const char *reason)
+{
+	if (!link->client)
+		return;
+	event_free(link->readable);
+	link->readable = NULL;
+	rpc_client_destroy(link->client);
+	link->client = NULL;
+	snprintf(link->problem, sizeof(link->problem), "the connection to datapathd was lost: %s",
+		reason);
+	log_warning("%s", link->problem);
+	// Whether it is the program that is ill or a single accident shows in how long it ran.
+	if (now_ms() - link->connected_ms > STABLE_MS)
+		link->backoff_ms = BACKOFF_FIRST_MS;
+	link->next_start_ms = now_ms() + link->backoff_ms;
+	link->child_started_ms = now_ms(); // it has as long as at its start to answer again
+	link->config.disconnected(link->config.context);
+	schedule(link, 1);
+}
+
+static void on_notification(void *context, const char *method, json_t *params)
+{
+	struct datapath_link *link = context;
+	const char *name = json_string_value(json_object_get(params, "name"));
+
+	// It may have come in the middle of a call, so it is handed out by the event loop.
+	if (strcmp(method, "port.changed") == 0 && name) {
+		json_object_set_new(link->changed, name, json_true());
+		event_active(link->changed_event, EV_TIMEOUT, 0);
+	}
+}
+
+static void on_changed(evutil_socket_t fd, short what, void *context)
+{
+	struct datapath_link *link = context;
+	json_t *changed = link->changed;
+	const char *name;
+	json_t *value;
+
+	link->changed = json_object();
+	json_object_foreach (changed, name, value) {
+		link->config.port_changed(link->config.context, name);
+	}
+	json_decref(changed);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+	struct datapath_link *link = context;
+
+	if (rpc_client_poll(link->client) < 0)
+		drop(link, "it closed it");
+}
+
+static bool try_connect(struct datapath_link *link)
+{
+	struct rpc_error error = {0};
+
+	link->client = rpc_client_connect(link->socket, 0, &error);
+	if (!link->client) {
+		if (!link->child && !*link->problem)
+			snprintf(link->problem, sizeof(link->problem), "%s", error.message);
+		rpc_error_clear(&error);
+		return false;
+	}
+	rpc_client_on_notification(link->client, on_notification, link);
+	link->readable = event_new(link->config.base, rpc_client_fd(link->client),
+		EV_READ | EV_PERSIST, on_readable, link);
+	if (!link->readable || event_add(link->readable, NULL) < 0) {
+		rpc_client_destroy(link->client);
+		link->client = NULL;
+		return false;
+	}
+	link->connected_ms = now_ms();
+	link->deaths = 0;
+	link->problem[0] = '\0';
+	log_info("connected to datapathd at %s", link->socket);
+	link->settling = true;
+	link->config.connected(link->config.context);
+	link->settling = false;
+	return link->client != NULL;
+}
+
+// Start a datapathd if it is time to, and say when to look again.
+static int start_if_needed(struct datapath_link *link)
+{
+	int64_t now = now_ms();
+	pid_t holder;
+
+	if (link->child) {
+		if (now - link->child_started_ms < link->config.start_timeout_ms)
+			return RETRY_MS;
+		log_error("datapathd (pid %d) does not answer within %d s; killing it", link->child,
+			link->config.start_timeout_ms / 1000);
+		kill(link->child, SIGKILL);
+		return RETRY_MS;
+	}
+	holder = rundir_pid_holder(link->rundir, "datapathd.pid");
+	if (holder) {
+		snprintf(link->problem, sizeof(link->problem),
+			"datapathd (pid %d) does not answer at %s yet", holder, link->socket);
+		return ADOPT_RETRY_MS;
+	}
+	if (!link->may_start) {
+		if (!*link->problem)
+			snprintf(link->problem, sizeof(link->problem),
+				"no datapathd answers at %s; start one with --rundir %s",
+				link->socket, link->rundir);
+		return ADOPT_RETRY_MS;
+	}
+	if (now < link->next_start_ms)
+		return (int)(link->next_start_ms - now);
+	child_start(link);
+	link->next_start_ms = now + link->backoff_ms;
+	link->backoff_ms *= 2;
+	if (link->backoff_ms > BACKOFF_LAST_MS)
+		link->backoff_ms = BACKOFF_LAST_MS;
+	return RETRY_MS;
+}
+
+// One attempt. Returns the time until the next one, 0 if the connection stands.
+static int attempt(struct datapath_link *link)
+{
+	child_reap(link);
+	if (link->client || try_connect(link))
+		return 0;
+	return start_if_needed(link);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+	struct datapath_link *link = context;
+	int delay = attempt(link);
+
+	if (delay)
+		schedule(link, delay);
+}
+
+// --- For others ---
+
+struct datapath_link *datapath_link_create(const struct datapath_link_config *config)
+{
+	struct datapath_link *link = calloc(1, sizeof(*link));
+
+	if (!link)
+		return NULL;
+	link->config = *config;
+	link->rundir = strdup(config->rundir);
+	link->may_start = config->command != NULL;
+	link->backoff_ms = BACKOFF_FIRST_MS;
+	link->changed = json_object();
+	link->timer = evtimer_new(config->base, on_timer, link);
+	link->changed_event = event_new(config->base, -1, 0, on_changed, link);
+	link->child_died = evsignal_new(config->base, SIGCHLD, on_child_died, link);
+	if (!link->rundir || !link->changed || !link->timer || !link->changed_event ||
+		!link->child_died ||
+		rundir_path(link->socket, sizeof(link->socket), config->rundir, "datapathd.sock") <
+			0 ||
+		rundir_path(link->log, sizeof(link->log), config->rundir, "datapathd.log") < 0) {
+		datapath_link_destroy(link);
+		return NULL;
+	}
+	return link;
+}
+
+void datapath_link_start(struct datapath_link *link)
+{
+	evsignal_add(link->child_died, NULL);
+	schedule(link, 0);
+}
+
+void datapath_link_destroy(struct datapath_link *link)
+{
+	if (!link)
+		return;
+	if (link->readable)
+		event_free(link->readable);
+	rpc_client_destroy(link->client);
+	if (link->timer)
+		event_free(link->timer);
+	if (link->changed_event)
+		event_free(link->changed_event);
+	if (link->child_died)
+		event_free(link->child_died);
+	json_decref(link->changed);
+	free(link->rundir);
+	free(link);
+}
+
+bool datapath_link_connected(const struct datapath_link *link)
+{
+	return link->client != NULL;
+}
+
+bool datapath_link_wait(struct datapath_link *link, int timeout_ms)
+{
+	int64_t deadline = now_ms() + timeout_ms;
+
+	while (!link->settling) {
+		int delay = attempt(link);
+		int64_t left = deadline - now_ms();
+
+		if (!delay)
+			return true;
+		if (left <= 0)
+			break;
+		poll(NULL, 0, delay < left ? delay : (int)left);
+	}
+	return link->client != NULL;
+}
+
+bool datapath_link_starting(const struct datapath_link *link)
+{
+	if (link->client || link->deaths >= HOPELESS_DEATHS)
+		return false;
+	return link->child || link->may_start ||
+	       rundir_pid_holder(link->rundir, "datapathd.pid") != 0;
+}
+
+bool datapath_link_check(struct datapath_link *link)
+{
+	if (link->client && rpc_client_poll(link->client) < 0)
+		drop(link, "it closed it");
+	return link->client != NULL;
+}
+
+const char *datapath_link_problem(const struct datapath_link *link)
+{
+	return link->client ? "" : *link->problem ? link->problem : "datapathd was not asked yet";
+}
+
+json_t *datapath_link_call(
+	struct datapath_link *link, const char *method, json_t *params, struct rpc_error *error)
+{
+	json_t *result;
+
+	if (!link->client) {
+		json_decref(params);
+		rpc_error_set(error, RPC_UNAVAILABLE, "%s", datapath_link_problem(link));
+		return NULL;
+	}
+	result = rpc_client_call(link->client, method, params, link->config.call_timeout_ms, error);
+	if (!result && (error->code == RPC_TIMEOUT || error->code == RPC_DISCONNECTED)) {
+		drop(link, error->message);
+		rpc_error_set(error, RPC_UNAVAILABLE, "%s: %s", method, link->problem);
+	}
+	return result;
+}
+
+void datapath_link_stop_starting(struct datapath_link *link)
+{
+	link->may_start = false;
+}

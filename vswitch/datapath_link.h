@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The connection to datapathd, and its life: a datapathd that answers in the run directory is
+// adopted; if none does and starting is allowed, one is started, in a session of its own so that
+// it outlives this process. When the connection is lost it is made again; a datapathd that keeps
+// dying is started anew at growing intervals (0.1 to 10 s).
+//
+// Calls are synchronous, with a deadline. One that meets a lost connection or misses its deadline
+// fails with RPC_UNAVAILABLE, and the connection is given up: what the datapath did is then
+// unknown, and `connected` will be called anew. Everything runs on the thread of the event base.
+// `connected` and `port_changed` come from the event loop and from datapath_link_wait();
+// `disconnected` may come in the middle of a call and must do no more than take note.
+
+#include <stdbool.h>
+
+#include <event2/event.h>
+#include <jansson.h>
+
+#include "rpc/rpc_error.h"
+
+struct datapath_link;
+
+struct datapath_link_config {
+	struct event_base *base;
+	const char *rundir;
+	char *const *command; // program and arguments, ends with NULL; NULL: never start one
+	int start_timeout_ms; // until a started datapathd has to answer
+	int call_timeout_ms;
+	void *context;
+	// A connection stands; bring the datapath up to date. The link may be lost again meanwhile.
+	void (*connected)(void *context);
+	void (*disconnected)(void *context);
+	void (*port_changed)(void *context, const char *name);
+};
+
+// Copies what it needs of `config` but the context. NULL: out of memory. Nothing happens before
+// datapath_link_start().
+struct datapath_link *datapath_link_create(const struct datapath_link_config *config);
+void datapath_link_start(struct datapath_link *link);
+void datapath_link_destroy(struct datapath_link *link); // leaves datapathd running
+
+bool datapath_link_connected(const struct datapath_link *link);
+
+// The same after a look at the socket: a datapathd that has died since is noticed.
+bool datapath_link_check(struct datapath_link *link);
+
+// Work on the connection until it stands or the time is over. True if it stands.
+bool datapath_link_wait(struct datapath_link *link, int timeout_ms);
+
+// Is there hope that waiting helps: has a datapathd been started, or will be, and they have not all
+// died lately?
+bool datapath_link_starting(const struct datapath_link *link);
+
+// Why there is no connection, for people; "" if there is one.
+const char *datapath_link_problem(const struct datapath_link *link);
+
+// Steals params (may be NULL). A new reference, or NULL with *error.
+json_t *datapath_link_call(
+	struct datapath_link *link, const char *method, json_t *params, struct rpc_error *error);
+
+// Never start one again, for when it is about to be told to exit.
+void datapath_link_stop_starting(struct datapath_link *link);

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "vswitch/affinity.h"
+#include "vswitch/methods.h"
+#include "vswitch/model_edit.h"
+#include "vswitch/vswitch.h"
+
+static json_int_t number_of(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static json_int_t percent(json_int_t part, json_int_t whole)
+{
+	return whole > 0 ? (json_int_t)((double)part * 100.0 / (double)whole + 0.5) : 0;
+}
+
+// Does a port pin a queue to this core, and are such cores kept for pinned queues?
+static bool core_isolated(struct vswitch *vs, json_int_t core)
+{
+	const char *isolate = row_map_get(edit_root(vs->model), "other_config", "pmd-rxq-isolate");
+	const char *uuid;
+	json_t *interface;
+
+	if (isolate && strcmp(isolate, "false") == 0)
+		return false;
+	json_object_foreach ((json_t *)model_rows(vs->model, TABLE_INTERFACE), uuid, interface) {
+		const char *text = row_map_get(interface, "other_config", "pmd-rxq-affinity");
+		struct rpc_error ignored = {0};
+		struct affinity_pin pins[64];
+		int count = text ? affinity_pins_parse(text, pins, 64, &ignored) : 0;
+
+		rpc_error_clear(&ignored);
+		for (int i = 0; i < count; i++) {
+			if (pins[i].core == core)
+				return true;
+		}
+	}
+	return false;
+}
+
+static json_t *rxq_thread(struct vswitch *vs, const json_t *thread)
+{
+	json_int_t cycles = number_of(thread, "cycles_busy") + number_of(thread, "cycles_idle");
+	json_int_t in_queues = 0;
+	json_t *queues = json_array();
+	size_t i;
+	json_t *queue;
+
+	json_array_foreach (json_object_get(thread, "queues"), i, queue) {
+		json_t *item = json_copy(queue);
+
+		in_queues += number_of(queue, "cycles");
+		json_object_set_new(item, "usage_percent",
+			json_integer(percent(number_of(queue, "cycles"), cycles)));
+		json_array_append_new(queues, item);
+	}
+	return json_pack("{s:I, s:I, s:b, s:o, s:I}", "core", number_of(thread, "core"), "numa",
+		number_of(thread, "numa"), "isolated", core_isolated(vs, number_of(thread, "core")),
+		"queues", queues, "overhead_percent",
+		percent(number_of(thread, "cycles_busy") - in_queues > 0
+				? number_of(thread, "cycles_busy") - in_queues
+				: 0,
+			cycles));
+}
+
+static int compare_cores(const void *a, const void *b)
+{
+	json_int_t x = number_of(*(json_t *const *)a, "core");
+	json_int_t y = number_of(*(json_t *const *)b, "core");
+
+	return x < y ? -1 : x > y;
+}
+
+// What the datapath says of its threads, by core.
+static json_t *threads_ask(struct vswitch *vs, struct rpc_error *error)
+{
+	json_t *list = datapath_link_call(vs->link, "pmd.stats", NULL, error);
+	size_t count = json_array_size(list);
+	json_t **threads = calloc(count + 1, sizeof(*threads));
+	json_t *sorted = list && threads ? json_array() : NULL;
+
+	for (size_t i = 0; sorted && i < count; i++)
+		threads[i] = json_array_get(list, i);
+	if (sorted)
+		qsort(threads, count, sizeof(*threads), compare_cores);
+	for (size_t i = 0; sorted && i < count; i++)
+		json_array_append(sorted, threads[i]);
+	free(threads);
+	json_decref(list);
+	return sorted;
+}
+
+static json_t *pmd_rxq_show(void *context, json_t *params, struct rpc_error *error)
+{
+	struct vswitch *vs = context;
+	json_t *threads = threads_ask(vs, error);
+	json_t *list;
+	json_t *result;
+	size_t i;
+	json_t *thread;
+
+	if (!threads)
+		return NULL;
+	list = json_array();
+	json_array_foreach (threads, i, thread) {
+		json_array_append_new(list, rxq_thread(vs, thread));
+	}
+	result = json_pack("{s:o, s:O}", "threads", list, "unpolled", vs->unpolled);
+	json_decref(threads);
+	return result;
+}
+
+// What follows from the counters, next to them.
+static json_t *pmd_stats_show(void *context, json_t *params, struct rpc_error *error)
+{
+	struct vswitch *vs = context;
+	json_t *threads = threads_ask(vs, error);
+	size_t i;
+	json_t *thread;
+
+	json_array_foreach (threads, i, thread) {
+		json_int_t busy = number_of(thread, "cycles_busy");
+		json_int_t idle = number_of(thread, "cycles_idle");
+		json_int_t packets = number_of(thread, "rx_packets");
+		json_int_t batches = number_of(thread, "rx_batches");
+
+		json_object_set_new(
+			thread, "busy_percent", json_integer(percent(busy, busy + idle)));
+		if (packets > 0)
+			json_object_set_new(thread, "cycles_per_packet",
+				json_real((double)busy / (double)packets));
+		if (batches > 0)
+			json_object_set_new(thread, "packets_per_batch",
+				json_real((double)packets / (double)batches));
+	}
+	return threads;
+}
+
+static json_t *pmd_stats_clear(void *context, json_t *params, struct rpc_error *error)
+{
+	struct vswitch *vs = context;
+
+	return datapath_link_call(vs->link, "pmd.clear", NULL, error);
+}
+
+const struct rpc_method pmd_methods[] = {
+	{"pmd.rxq_show", pmd_rxq_show, NULL, 0,
+		"{threads: [{core, numa, isolated, queues: [{port, queue, enabled, "
+		"packets, cycles, usage_percent}], overhead_percent}], unpolled: "
+		"{port: why}}",
+		"Which thread polls which queue, and what it spends on it."},
+	{"pmd.stats_show", pmd_stats_show, NULL, 0,
+		"[{core, numa, thread, cycles_busy, cycles_idle, cycles_hz, iterations, "
+		"rx_packets, rx_batches, tx_packets, drops, queues, busy_percent, "
+		"cycles_per_packet?, packets_per_batch?}]",
+		"What packet threads have done since they started or were cleared."},
+	{"pmd.stats_clear", pmd_stats_clear, NULL, 0, "{}", "Count from zero."},
+	{0},
+};

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vswitch/sync.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vswitch/affinity.h"
+#include "vswitch/desired.h"
+#include "vswitch/log.h"
+#include "vswitch/reconcile.h"
+
+#define RETRY_FIRST_S 5
+#define RETRY_LAST_S 60
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static json_t *call(struct vswitch *vs, const char *method, json_t *params, struct rpc_error *error)
+{
+	return datapath_link_call(vs->link, method, params, error);
+}
+
+json_t *sync_port_status(struct vswitch *vs, const char *port, struct rpc_error *error)
+{
+	return call(vs, "port.status", port ? json_pack("{s:s}", "name", port) : NULL, error);
+}
+
+// --- Bridges and ports ---
+
+// Note that a step for `name` was refused. The config is kept for port.add alone: a port that is
+// there, but not as wanted, must not be taken away for that.
+static void note_failure(
+	struct vswitch *vs, const json_t *step, const char *name, const struct rpc_error *error)
+{
+	const char *method = text_of(step, "method");
+	json_t *failure = json_pack("{s:s}", "error", error->message);
+
+	if (strcmp(method, "port.add") == 0)
+		json_object_set_new(
+			failure, "config", json_deep_copy(json_object_get(step, "params")));
+	json_object_set_new(vs->failures, name, failure);
+	log_warning("%s %s: %s", method, name, error->message);
+	if (!vs->retry_interval_s)
+		vs->retry_interval_s = vs->retry_s = RETRY_FIRST_S;
+}
+
+// Do one step. False if the work has to end.
+static bool do_step(
+	struct vswitch *vs, const json_t *step, const json_t *strict, struct rpc_error *error)
+{
+	const char *name = text_of(json_object_get(step, "params"), "name");
+	struct rpc_error reason = {0};
+	json_t *result = call(vs, text_of(step, "method"),
+		json_deep_copy(json_object_get(step, "params")), &reason);
+
+	if (result) {
+		json_decref(result);
+		reconcile_apply(vs->actual, step);
+		json_object_del(vs->failures, name);
+		return true;
+	}
+	if (reason.code == RPC_UNAVAILABLE || json_object_get(strict, name)) {
+		// The name helps when several ports are added at once.
+		bool named = strncmp(text_of(step, "method"), "port.", 5) != 0 ||
+			     strstr(reason.message, name);
+
+		rpc_error_set(error, reason.code, "%s%s%s%s", named ? "" : "port ",
+			named ? "" : name, named ? "" : ": ", reason.message);
+		error->data = reason.data;
+		return false;
+	}
+	note_failure(vs, step, name, &reason);
+	rpc_error_clear(&reason);
+	return true;
+}
+
+// Failures of ports that are not wanted any more, or are wanted in another form.
+static void forget_failures(struct vswitch *vs, const json_t *strict)
+{
+	const char *name;
+	json_t *failure;
+	void *next;
+
+	json_object_foreach_safe(vs->failures, next, name, failure)
+	{
+		bool wanted = model_named(vs->model, TABLE_PORT, name) ||
+			      model_named(vs->model, TABLE_BRIDGE, name);
+
+		// Who touches a port wants it tried again.
+		if (!wanted || json_object_get(strict, name))
+			json_object_del(vs->failures, name);
+	}
+}
+
+bool sync_rows(struct vswitch *vs, const json_t *strict, bool *changed, struct rpc_error *error)
+{
+	json_t *desired;
+	json_t *steps;
+	bool good = true;
+	size_t i;
+	json_t *step;
+
+	if (!vs->actual) {
+		rpc_error_set(error, RPC_UNAVAILABLE, "%s", datapath_link_problem(vs->link));
+		return false;
+	}
+	forget_failures(vs, strict);
+	desired = desired_state(vs->model, vs->failures);
+	steps = reconcile_steps(desired, vs->actual);
+	if (changed)
+		*changed = json_array_size(steps) > 0;
+	json_array_foreach (steps, i, step) {
+		good = do_step(vs, step, strict, error);
+		if (!good)
+			break;
+	}
+	json_decref(steps);
+	json_decref(desired);
+	return good;
+}
+
+// --- Flows ---
+
+static int compare_records(const void *a, const void *b)
+{
+	const struct flow_record *x = a;
+	const struct flow_record *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+// The answer of flow.list as sorted records, which borrow its strings.
+static struct flow_record *actual_records(const json_t *list, size_t *count)
+{
+	size_t n = json_array_size(list);
+	struct flow_record *records = calloc(n + 1, sizeof(*records));
+
+	*count = 0;
+	for (size_t i = 0; records && i < n; i++) {
+		const json_t *item = json_array_get(list, i);
+		const char *text = json_string_value(json_array_get(item, 1));
+
+		records[*count].id = (uint64_t)json_integer_value(json_array_get(item, 0));
+		records[(*count)++].text = text ? text : "";
+	}
+	if (records)
+		qsort(records, *count, sizeof(*records), compare_records);
+	return records;
+}
+
+// Steals operations.
+static bool apply_operations(struct vswitch *vs, const struct flow_owner *owner, json_t *operations,
+	struct rpc_error *error)
+{
+	json_t *result;
+
+	if (json_array_size(operations) == 0) {
+		json_decref(operations);
+		return true;
+	}
+	result = call(vs, "flow.apply",
+		json_pack("{s:s, s:o}", "bridge", owner->name, "ops", operations), error);
+	json_decref(result);
+	return result != NULL;
+}
+
+static bool bring_flows(
+	struct vswitch *vs, struct flow_owner *owner, const json_t *list, struct rpc_error *error)
+{
+	size_t n_desired;
+	size_t n_actual;
+	struct flow_record *desired = flows_records(owner, &n_desired);
+	struct flow_record *actual = actual_records(list, &n_actual);
+	json_t *before = NULL;
+	json_t *operations = NULL;
+	bool good = desired && actual;
+
+	if (good) {
+		operations = reconcile_flows(desired, n_desired, actual, n_actual, &before);
+		if (json_array_size(operations))
+			log_info("bridge %s: %zu flows wanted, %zu there, %zu operations",
+				owner->name, n_desired, n_actual, json_array_size(operations));
+		if (n_actual == 0)
+			owner->replayed_ms = clock_wall_ms();
+		good = !before || apply_operations(vs, owner, json_incref(before), error);
+		good = good && apply_operations(vs, owner, json_incref(operations), error);
+	} else {
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+	}
+	json_decref(before);
+	json_decref(operations);
+	flow_records_free(desired, n_desired);
+	free(actual);
+	return good;
+}
+
+bool sync_flows(struct vswitch *vs, struct flow_owner *owner, struct rpc_error *error)
+{
+	json_t *list = call(vs, "flow.list", json_pack("{s:s}", "bridge", owner->name), error);
+	bool good = list && bring_flows(vs, owner, list, error);
+
+	json_decref(list);
+	if (good) {
+		owner->behind = false;
+		json_object_del(vs->bridge_errors, owner->name);
+		return true;
+	}
+	owner->behind = true;
+	if (error->code == RPC_UNAVAILABLE)
+		return false;
+	log_error("flows of bridge %s: %s", owner->name, error->message);
+	json_object_set_new(vs->bridge_errors, owner->name, json_string(error->message));
+	if (!vs->retry_interval_s)
+		vs->retry_interval_s = vs->retry_s = RETRY_FIRST_S;
+	rpc_error_clear(error);
+	return true;
+}
+
+// --- Threads ---
+
+static bool plan_needs_load(const struct vswitch *vs)
+{
+	const json_t *rows = model_rows(vs->model, TABLE_OPEN_VSWITCH);
+	const json_t *root = json_object_iter_value(json_object_iter((json_t *)rows));
+
+	return affinity_policy_find(row_map_get(root, "other_config", "pmd-rxq-assign")) !=
+	       AFFINITY_ROUNDROBIN;
+}
+
+static bool set_plan(struct vswitch *vs, json_t *plan, struct rpc_error *error)
+{
+	json_t *desired =
+		json_pack("{s:O, s:O, s:O}", "bridges", json_object_get(vs->actual, "bridges"),
+			"ports", json_object_get(vs->actual, "ports"), "plan", plan);
+	json_t *steps = reconcile_steps(desired, vs->actual);
+	const json_t *step = json_array_get(steps, 0);
+	bool good = true;
+
+	if (step) {
+		json_t *result = call(vs, text_of(step, "method"),
+			json_deep_copy(json_object_get(step, "params")), error);
+
+		good = result != NULL;
+		json_decref(result);
+		if (good)
+			reconcile_apply(vs->actual, step);
+	}
+	json_decref(steps);
+	json_decref(desired);
+	return good;
+}
+
+bool sync_plan(struct vswitch *vs, bool strict, struct rpc_error *error)
+{
+	struct plan_input input = {
+		.mask = conf_string(vs->conf, CONF_PMD_CPU_MASK),
+		.lenient = !strict,
+	};
+	json_t *status = sync_port_status(vs, NULL, error);
+	json_t *load = NULL;
+	json_t *problems = NULL;
+	json_t *plan = NULL;
+	bool good = false;
+
+	if (status) {
+		json_decref(vs->status);
+		vs->status = status;
+		if (plan_needs_load(vs))
+			load = call(vs, "pmd.stats", NULL, error);
+	}
+	if (vs->info && datapath_link_connected(vs->link)) {
+		input.cpus = json_object_get(vs->info, "cpus");
+		input.status = vs->status;
+		input.load = load;
+		plan = desired_plan(vs->model, &input, &problems, error);
+	}
+	if (plan) {
+		if (error->code)
+			log_warning("%s", error->message); // cores left out, being lenient
+		rpc_error_clear(error);
+		json_decref(vs->unpolled);
+		vs->unpolled = problems ? problems : json_object();
+		good = set_plan(vs, plan, error);
+	}
+	json_decref(plan);
+	json_decref(load);
+	if (!good && !strict && error->code != RPC_UNAVAILABLE) {
+		log_error("packet threads: %s", error->message);
+		rpc_error_clear(error);
+		good = true;
+	}
+	return good;
+}
+
+// --- All ---
+
+void sync_forget(struct vswitch *vs)
+{
+	json_decref(vs->info);
+	json_decref(vs->actual);
+	json_decref(vs->status);
+	vs->info = vs->actual = vs->status = NULL;
+	json_object_clear(vs->failures);
+	json_object_clear(vs->unpolled);
+	json_object_clear(vs->bridge_errors);
+	vs->retry_s = vs->retry_interval_s = 0;
+	for (struct flow_owner *owner = vs->owners; owner; owner = owner->next)
+		owner->behind = true;
+}
+
+static bool bring_up_to_date(struct vswitch *vs, struct rpc_error *error)
+{
+	if (!sync_rows(vs, NULL, NULL, error))
+		return false;
+	// Flows come before threads: a fresh datapath moves no packet before it has all its flows.
+	for (struct flow_owner *owner = vs->owners; owner; owner = owner->next) {
+		if (owner->behind && !owner->removed && !owner->added &&
+			!sync_flows(vs, owner, error))
+			return false;
+	}
+	return sync_plan(vs, false, error);
+}
+
+void sync_all(struct vswitch *vs)
+{
+	struct rpc_error error = {0};
+	int64_t begin = clock_steady_ms();
+
+	sync_forget(vs);
+	vs->info = call(vs, "datapath.info", NULL, &error);
+	if (vs->info)
+		vs->actual = call(vs, "datapath.state", NULL, &error);
+	if (vs->actual && bring_up_to_date(vs, &error)) {
+		const char *instance = text_of(vs->info, "instance");
+
+		log_info("datapathd %s (pid %lld%s) is up to date after %lld ms",
+			text_of(vs->info, "version"),
+			(long long)json_integer_value(json_object_get(vs->info, "pid")),
+			!*vs->instance                        ? ""
+			: strcmp(instance, vs->instance) == 0 ? ", the same as before"
+							      : ", a new one",
+			(long long)(clock_steady_ms() - begin));
+		snprintf(vs->instance, sizeof(vs->instance), "%s", instance);
+		if (json_object_size(vs->failures))
+			log_warning("%zu ports could not be made; see vsctl show",
+				json_object_size(vs->failures));
+	} else {
+		log_error("datapathd cannot be brought up to date: %s", error.message);
+	}
+	rpc_error_clear(&error);
+}
+
+void sync_behind(struct vswitch *vs)
+{
+	struct rpc_error error = {0};
+
+	if (vs->actual && datapath_link_connected(vs->link))
+		bring_up_to_date(vs, &error);
+	rpc_error_clear(&error);
+}
+
+void sync_retry(struct vswitch *vs)
+{
+	if (!vs->retry_interval_s || !datapath_link_connected(vs->link))
+		return;
+	if (json_object_size(vs->failures) == 0 && json_object_size(vs->bridge_errors) == 0) {
+		vs->retry_s = vs->retry_interval_s = 0;
+		return;
+	}
+	if (--vs->retry_s > 0)
+		return;
+	vs->retry_interval_s *= 2;
+	if (vs->retry_interval_s > RETRY_LAST_S)
+		vs->retry_interval_s = RETRY_LAST_S;
+	vs->retry_s = vs->retry_interval_s;
+	// Without their configs the failures do not keep anything out of the desired state.
+	const char *name;
+	json_t *failure;
+
+	json_object_foreach (vs->failures, name, failure) {
+		json_object_del(failure, "config");
+	}
+	sync_behind(vs);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Brings the datapath to what is wanted: does the steps that reconcile.h finds, keeps `actual` in
+// step with them, and keeps account of what could not be done.
+//
+// Two manners. Within a transaction the caller names the objects it touches (`strict`: a set of
+// names, as an object): a refusal for one of those ends the work with the datapath's message. A
+// refusal for any other object, and for all when `strict` is NULL, is noted in vs->failures for
+// Interface.error and the work goes on: one port whose device is gone must not keep the others
+// down. Ports that failed are left alone until they are changed or sync_retry() comes round.
+//
+// A lost connection ends the work in both manners (false, RPC_UNAVAILABLE); the link then connects
+// anew, which does all of it again.
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "vswitch/flows.h"
+#include "vswitch/vswitch.h"
+
+// A connection has been made: learn the datapath's state and bring it up to date.
+void sync_all(struct vswitch *vs);
+
+// Forget what is known of a datapath that is gone.
+void sync_forget(struct vswitch *vs);
+
+// Bridges and ports. *changed, if not NULL, tells whether there was anything to do.
+bool sync_rows(struct vswitch *vs, const json_t *strict, bool *changed, struct rpc_error *error);
+
+// The flows of one bridge, by comparing all of them; counters of unchanged flows stay. A refusal is
+// noted and true is returned.
+bool sync_flows(struct vswitch *vs, struct flow_owner *owner, struct rpc_error *error);
+
+// Packet threads and their queues. With `strict`, cores that do not exist are refused.
+bool sync_plan(struct vswitch *vs, bool strict, struct rpc_error *error);
+
+// Everything that is behind, without strictness: for what was stored with no_wait.
+void sync_behind(struct vswitch *vs);
+
+// Once a second: try again what failed, at growing intervals.
+void sync_retry(struct vswitch *vs);
+
+// The state of all ports (port.status), fresh; new reference, NULL with *error.
+json_t *sync_port_status(struct vswitch *vs, const char *port, struct rpc_error *error);

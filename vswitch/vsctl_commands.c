@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vswitch/vsctl_commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vswitch/vsctl_print.h"
+#include "vswitch/vsctl_tables.h"
+#include "vswitch/vsctl_value.h"
+
+bool vsctl_call_add(struct vsctl_request *request, const char *method, json_t *params)
+{
+	json_array_append_new(
+		request->calls, json_pack("{s:s, s:o}", "method", method, "params", params));
+	return true;
+}
+
+bool vsctl_change_add(struct vsctl_request *request, const char *method, json_t *params)
+{
+	if (request->no_wait)
+		json_object_set_new(params, "no_wait", json_true());
+	return vsctl_call_add(request, method, params);
+}
+
+static bool prepare_add_br(struct vsctl_request *request, struct rpc_error *error)
+{
+	json_t *params = json_pack("{s:s}", "name", request->argv[0]);
+
+	if (request->may_exist)
+		json_object_set_new(params, "may_exist", json_true());
+	return vsctl_change_add(request, "bridge.add", params);
+}
+
+static bool prepare_del_br(struct vsctl_request *request, struct rpc_error *error)
+{
+	json_t *params = json_pack("{s:s}", "name", request->argv[0]);
+
+	if (request->if_exists)
+		json_object_set_new(params, "if_exists", json_true());
+	return vsctl_change_add(request, "bridge.del", params);
+}
+
+static bool prepare_list_br(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(request, "bridge.list", json_object());
+}
+
+static bool integer_parse(
+	const char *key, const char *text, json_t **value, struct rpc_error *error)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(text, &end, 10);
+	if (end == text || *end != '\0' || errno != 0) {
+		rpc_error_set(error, RPC_INVALID_PARAMS, "%s: \"%s\" is not a number", key, text);
+		return false;
+	}
+	*value = json_integer(number);
+	return true;
+}
+
+// "1,2,3" or "[1,2,3]".
+static bool integers_parse(
+	const char *key, const char *text, json_t **value, struct rpc_error *error)
+{
+	char *copy = strdup(text);
+	char *rest;
+
+	*value = json_array();
+	for (char *word = strtok_r(copy, "[], ", &rest); word != NULL;
+		word = strtok_r(NULL, "[], ", &rest)) {
+		json_t *number;
+
+		if (!integer_parse(key, word, &number, error)) {
+			json_decref(*value);
+			*value = NULL;
+			break;
+		}
+		json_array_append_new(*value, number);
+	}
+	free(copy);
+	return *value != NULL;
+}
+
+// One KEY=VALUE of add-port: a property of the port, or else an option of its type.
+static bool port_key_apply(
+	json_t *params, const char *key, const char *text, struct rpc_error *error)
+{
+	static const char *const numbers[] = {"ofport", "tag", "mtu", NULL};
+	static const char *const words[] = {"type", "vlan_mode", NULL};
+	json_t *value = NULL;
+
+	for (int i = 0; numbers[i] != NULL; i++)
+		if (strcmp(key, numbers[i]) == 0 && !integer_parse(key, text, &value, error))
+			return false;
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(key, words[i]) == 0)
+			value = json_string(text);
+	if (strcmp(key, "trunks") == 0 && !integers_parse(key, text, &value, error))
+		return false;
+	if (value != NULL)
+		return json_object_set_new(params, key, value) == 0;
+	if (strncmp(key, "options:", 8) == 0)
+		key += 8;
+	json_object_set_new(json_object_get(params, "options"), key, json_string(text));
+	return true;
+}
+
+static bool prepare_add_port(struct vsctl_request *request, struct rpc_error *error)
+{
+	json_t *params = json_pack("{s:s, s:s, s:{}}", "bridge", request->argv[0], "name",
+		request->argv[1], "options");
+	bool fine = true;
+
+	if (request->may_exist)
+		json_object_set_new(params, "may_exist", json_true());
+	for (int i = 2; i < request->argc && fine; i++) {
+		char *value;
+		char *key;
+
+		fine = vsctl_pair_parse(request->argv[i], &key, &value, error) &&
+		       port_key_apply(params, key, value, error);
+		free(key);
+		free(value);
+	}
+	if (!fine) {
+		json_decref(params);
+		return false;
+	}
+	if (json_object_size(json_object_get(params, "options")) == 0)
+		json_object_del(params, "options");
+	return vsctl_change_add(request, "port.add", params);
+}
+
+static bool prepare_del_port(struct vsctl_request *request, struct rpc_error *error)
+{
+	json_t *params = json_pack("{s:s}", "name", request->argv[request->argc - 1]);
+
+	if (request->argc == 2)
+		json_object_set_new(params, "bridge", json_string(request->argv[0]));
+	if (request->if_exists)
+		json_object_set_new(params, "if_exists", json_true());
+	return vsctl_change_add(request, "port.del", params);
+}
+
+static bool prepare_list_ports(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(request, "port.list", json_pack("{s:s}", "bridge", request->argv[0]));
+}
+
+static bool prepare_port_to_br(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(
+		request, "port.to_bridge", json_pack("{s:s}", "name", request->argv[0]));
+}
+
+static bool prepare_show(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(request, "system.show", json_object());
+}
+
+static bool prepare_info(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(request, "system.info", json_object());
+}
+
+static bool prepare_exit(struct vsctl_request *request, struct rpc_error *error)
+{
+	json_t *params = json_object();
+
+	if (request->argc == 1) {
+		if (strcmp(request->argv[0], "datapath") != 0) {
+			rpc_error_set(error, RPC_INVALID_PARAMS,
+				"exit: \"%s\" is not understood; write \"exit\", or \"exit "
+				"datapath\" to end datapathd too",
+				request->argv[0]);
+			json_decref(params);
+			return false;
+		}
+		json_object_set_new(params, "datapath", json_true());
+	}
+	return vsctl_call_add(request, "system.exit", params);
+}
+
+// --- Live state ---
+
+static bool prepare_rxq_show(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(request, "pmd.rxq_show", json_object());
+}
+
+static bool prepare_pmd_stats(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(request, "pmd.stats_show", json_object());
+}
+
+static bool prepare_pmd_clear(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(request, "pmd.stats_clear", json_object());
+}
+
+static bool prepare_drops(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(request, "stats.drops", json_object());
+}
+
+static bool prepare_fdb_show(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(request, "fdb.show", json_pack("{s:s}", "bridge", request->argv[0]));
+}
+
+static bool prepare_fdb_flush(struct vsctl_request *request, struct rpc_error *error)
+{
+	json_t *params = json_pack("{s:s}", "bridge", request->argv[0]);
+
+	if (request->argc > 1)
+		json_object_set_new(params, "port", json_string(request->argv[1]));
+	return vsctl_call_add(request, "fdb.flush", params);
+}
+
+static bool prepare_rpc(struct vsctl_request *request, struct rpc_error *error)
+{
+	json_error_t json_error;
+	json_t *params = json_object();
+
+	if (request->argc == 2) {
+		json_decref(params);
+		params = json_loads(request->argv[1], JSON_REJECT_DUPLICATES, &json_error);
+	}
+	if (params == NULL) {
+		rpc_error_set(error, RPC_INVALID_PARAMS,
+			"the parameters are not a JSON object or array: column %d: %s",
+			json_error.column, json_error.text);
+		return false;
+	}
+	return vsctl_call_add(request, request->argv[0], params);
+}
+
+static const struct vsctl_command commands[] = {
+	{{"show", "", 0, 0, "Bridges, ports and interfaces at a glance"}, prepare_show,
+		vsctl_print_show},
+	{{"add-br", "BRIDGE", 1, 1, "Make a bridge (--may-exist: no error if there is one)"},
+		prepare_add_br, NULL},
+	{{"del-br", "BRIDGE", 1, 1,
+		 "Remove a bridge, its ports and flows (--if-exists: no error if "
+		 "there is none)"},
+		prepare_del_br, NULL},
+	{{"list-br", "", 0, 0, "Names of the bridges"}, prepare_list_br, vsctl_print_lines},
+	{{"br-exists", "BRIDGE", 1, 1, "Exit with 0 if there is the bridge, with 2 if not"},
+		prepare_list_br, vsctl_print_exists},
+	{{"add-port", "BRIDGE PORT [KEY=VALUE...]", 2, -1,
+		 "Add a port; keys: type, ofport, tag, trunks, vlan_mode, mtu, others "
+		 "are options of the type"},
+		prepare_add_port, NULL},
+	{{"del-port", "[BRIDGE] PORT", 1, 2, "Remove a port"}, prepare_del_port, NULL},
+	{{"list-ports", "BRIDGE", 1, 1, "Names of the ports of a bridge"}, prepare_list_ports,
+		vsctl_print_lines},
+	{{"list-ifaces", "BRIDGE", 1, 1, "Names of the interfaces of a bridge"}, prepare_list_ports,
+		vsctl_print_lines},
+	{{"port-to-br", "PORT", 1, 1, "The bridge that a port belongs to"}, prepare_port_to_br,
+		vsctl_print_values},
+	{{"iface-to-br", "INTERFACE", 1, 1, "The bridge that an interface belongs to"},
+		prepare_port_to_br, vsctl_print_values},
+	{{"get", "TABLE RECORD COLUMN[:KEY]...", 3, -1, "Print values"}, vsctl_prepare_get,
+		vsctl_print_values},
+	{{"set", "TABLE RECORD COLUMN[:KEY]=VALUE...", 3, -1, "Change values"}, vsctl_prepare_set,
+		NULL},
+	{{"add", "TABLE RECORD COLUMN [KEY=]VALUE...", 4, -1, "Add to a set or a map"},
+		vsctl_prepare_add, NULL},
+	{{"remove", "TABLE RECORD COLUMN KEY|KEY=VALUE|VALUE...", 4, -1,
+		 "Take out of a set or a map"},
+		vsctl_prepare_remove, NULL},
+	{{"clear", "TABLE RECORD COLUMN...", 3, -1, "Set back to the default"}, vsctl_prepare_clear,
+		NULL},
+	{{"list", "TABLE [RECORD...]", 1, -1, "Print whole records (--columns=A,B: only these)"},
+		vsctl_prepare_list, vsctl_print_records},
+	{{"pmd-rxq-show", "", 0, 0, "Which packet thread polls which queue"}, prepare_rxq_show,
+		vsctl_print_rxqs},
+	{{"pmd-stats-show", "", 0, 0, "Packets and cycles per packet thread and queue"},
+		prepare_pmd_stats, vsctl_print_pmd_stats},
+	{{"pmd-perf-show", "", 0, 0, "Iterations, batches and load per packet thread"},
+		prepare_pmd_stats, vsctl_print_pmd_perf},
+	{{"pmd-stats-clear", "", 0, 0, "Count from zero again"}, prepare_pmd_clear, NULL},
+	{{"drops-show", "", 0, 0, "Dropped packets by port and reason"}, prepare_drops,
+		vsctl_print_drops},
+	{{"fdb/show", "BRIDGE", 1, 1, "MAC addresses that a bridge has learned"}, prepare_fdb_show,
+		vsctl_print_fdb},
+	{{"fdb/flush", "BRIDGE [PORT]", 1, 2, "Forget learned MAC addresses"}, prepare_fdb_flush,
+		NULL},
+	{{"info", "", 0, 0, "State of the daemons"}, prepare_info, vsctl_print_tree},
+	{{"version", "", 0, 0, "Versions of vsctl and of the daemons"}, prepare_info,
+		vsctl_print_versions},
+	{{"rpc", "METHOD [JSON]", 1, 2,
+		 "Call a JSON-RPC method; \"rpc rpc.discover\" describes all"},
+		prepare_rpc, vsctl_print_raw},
+	{{"exit", "[datapath]", 0, 1, "End vswitchd; with \"datapath\", datapathd too"},
+		prepare_exit, NULL},
+};
+
+const struct cli_command *vsctl_command_get(size_t index)
+{
+	return index < sizeof(commands) / sizeof(commands[0]) ? &commands[index].line : NULL;
+}
