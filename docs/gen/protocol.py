@@ -1,0 +1,77 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Prints docs/protocol.md from what the daemons say of their methods.
+
+usage: protocol.py VSWITCHD DATAPATHD
+"""
+
+import json
+import subprocess
+import sys
+
+HEAD = """# JSON-RPC
+
+This page is printed by `docs/gen/protocol.py` from the tables that the daemons work with;
+`meson compile protocol` writes it anew, and the method `rpc.discover` says the same of a running
+daemon.
+
+## How to talk to it
+
+Both daemons speak [JSON-RPC 2.0](https://www.jsonrpc.org/specification) on a unix socket in the run
+directory: `vswitchd.sock` is for clients, `datapathd.sock` is the wire between the daemons and of use
+for looking closer. Values end where they end: several may come in one write, one may be spread over
+many; answers end with a newline.
+
+    $ vsctl rpc flow.add '{"bridge": "br0", "flow": "priority=10,udp,actions=output:2"}'
+
+* Requests of a connection are answered in order and may be pipelined.
+* An answer means in force: every packet that is received after it sees the change, and it is in
+  the database.
+* A batch is one transaction as far as its calls change anything (marked *transaction* below): if one
+  fails, none has an effect, and the others answer error -32011.
+* Flows are accepted as text or as objects: `{"priority": 10, "match": {"dl_type": "0x0800",
+  "nw_proto": 17}, "actions": [{"output": 2}]}`.
+* Notifications come to every connected client: `flow.removed` when a timeout ends a flow,
+  `port.changed` when a port's state, queues or link change.
+
+| error | meaning |
+|---|---|
+| -32700, -32600, -32601, -32602, -32603 | as in the specification |
+| -32000 | understood, but refused; the message says why and what to do |
+| -32001 | there is no such bridge, port, row |
+| -32002 | it exists already |
+| -32010 | a flow is wrong; `data` has `kind`, `field`, `offset`, `length`, `hint`, and for files `line` |
+| -32011 | another item of the same batch failed |
+| -32020 | datapathd does not answer; nothing was changed |
+"""
+
+
+def describe(program):
+    printed = subprocess.run([program, "--describe"], check=True, capture_output=True, text=True)
+    return json.loads(printed.stdout)["methods"]
+
+
+def print_method(method):
+    print(f"### {method['name']}\n")
+    note = " *(transaction)*" if method.get("transactional") else ""
+    print(f"{method['help']}{note}\n")
+    for param in method.get("params", []):
+        need = "" if param["required"] else ", optional"
+        print(f"* `{param['name']}` ({param['type']}{need}): {param['help']}")
+    if method.get("params"):
+        print()
+    if method.get("result"):
+        result = method["result"]
+        print(f"Result: `{result}`\n" if result[0] in "{[" else f"Result: {result}\n")
+
+
+def main():
+    print(HEAD)
+    for title, program in (("vswitchd.sock", sys.argv[1]), ("datapathd.sock", sys.argv[2])):
+        print(f"## {title}\n")
+        for method in sorted(describe(program), key=lambda m: m["name"]):
+            print_method(method)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ofctl/ofctl.h"
+
+static const struct ofctl_command commands[] = {
+	{{"show", "BRIDGE", 1, 1, "The bridge and its ports"}, ofctl_show},
+	{{"dump-ports", "BRIDGE [PORT]", 1, 2, "Counters and drops of ports"}, ofctl_dump_ports},
+	{{"dump-ports-desc", "BRIDGE [PORT]", 1, 2, "Number, type and state of ports"},
+		ofctl_dump_ports_desc},
+	{{"dump-tables", "BRIDGE", 1, 1, "Size, use and lookup cost of tables with flows"},
+		ofctl_dump_tables},
+	{{"dump-flows", "BRIDGE [FLOW]", 1, 2,
+		 "Flows with their counters, all or those that FLOW includes"},
+		ofctl_dump_flows},
+	{{"dump-aggregate", "BRIDGE [FLOW]", 1, 2, "Sums of the counters of flows"},
+		ofctl_dump_aggregate},
+	{{"add-flow", "BRIDGE FLOW", 2, 2, "Add a flow, replacing one with the same match"},
+		ofctl_add_flow},
+	{{"add-flows", "BRIDGE FILE", 2, 2,
+		 "Add the flows of a file (- is the standard input), all or none; lines may begin "
+		 "with add, modify, delete, modify_strict, delete_strict"},
+		ofctl_add_flows},
+	{{"mod-flows", "BRIDGE FLOW", 2, 2,
+		 "Change the actions of flows that FLOW includes (--strict: that match the same)"},
+		ofctl_mod_flows},
+	{{"del-flows", "BRIDGE [FLOW]", 1, 2,
+		 "Delete all flows, or those that FLOW includes (--strict: that match the same)"},
+		ofctl_del_flows},
+	{{"replace-flows", "BRIDGE FILE", 2, 2,
+		 "Make the flows be those of the file, keeping counters of those that stay "
+		 "(--dry-run: only say what would change)"},
+		ofctl_replace_flows},
+	{{"diff-flows", "BRIDGE FILE", 2, 2,
+		 "What replace-flows would change: + comes, - goes, ! changes; exit status 1 if "
+		 "anything"},
+		ofctl_diff_flows},
+	{{"parse-flow", "FLOW", 1, 1, "Check a flow without a switch and print what it means"},
+		ofctl_parse_flow},
+	{{"parse-flows", "FILE", 1, 1, "Check a file of flows (- is the standard input)"},
+		ofctl_parse_flows},
+};
+
+const struct cli_command *ofctl_command_get(size_t index)
+{
+	return index < sizeof(commands) / sizeof(commands[0]) ? &commands[index].line : NULL;
+}
