@@ -13,24 +13,19 @@
 #include "pipeline/actions.def"
 #undef ACTION
 
-static const struct action_type types[ACTION_COUNT] = {
+const struct action_type action_types[ACTION_COUNT] = {
 #define ACTION(ID, NAME, ALIASES, FORM, WRITTEN, NEEDS, RUN, HELP) \
 	[ACTION_##ID] = {ACTION_##ID, NAME, ALIASES, FORM, WRITTEN, NEEDS, RUN, HELP},
 #include "pipeline/actions.def"
 #undef ACTION
 };
 
-const struct action_type *action_type_get(enum action_id id)
-{
-	return &types[id];
-}
-
 const struct action_type *action_type_find(const char *name, size_t length)
 {
 	for (size_t i = 0; i < ACTION_COUNT; i++) {
-		if (name_equal_any_case(types[i].name, name, length) ||
-			name_in_list_any_case(types[i].aliases, name, length))
-			return &types[i];
+		if (name_equal_any_case(action_types[i].name, name, length) ||
+			name_in_list_any_case(action_types[i].aliases, name, length))
+			return &action_types[i];
 	}
 	return NULL;
 }
@@ -40,7 +35,7 @@ const char *action_suggest(const char *name, size_t length)
 	struct name_guess guess = name_guess_start(name, length);
 
 	for (size_t i = 0; i < ACTION_COUNT; i++)
-		name_guess_try(&guess, types[i].name, types[i].aliases);
+		name_guess_try(&guess, action_types[i].name, action_types[i].aliases);
 	return guess.best;
 }
 
@@ -67,7 +62,7 @@ static bool action_equal(const struct action *a, const struct action *b)
 {
 	if (a->id != b->id)
 		return false;
-	switch (types[a->id].form) {
+	switch (action_types[a->id].form) {
 	case ARG_NONE:
 		return true;
 	case ARG_PORT:

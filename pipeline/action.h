@@ -28,16 +28,16 @@
 
 // Forms of an action's argument, in text and in JSON.
 enum action_form {
-	ARG_NONE,	  // strip_vlan
-	ARG_PORT,	  // output:2, output:vhu0
-	ARG_TABLE,	  // goto_table:5
-	ARG_RESUBMIT,	  // resubmit(port,table)
-	ARG_ETHERTYPE,	  // push_vlan:0x8100
+	ARG_NONE,         // strip_vlan
+	ARG_PORT,         // output:2, output:vhu0
+	ARG_TABLE,        // goto_table:5
+	ARG_RESUBMIT,     // resubmit(port,table)
+	ARG_ETHERTYPE,    // push_vlan:0x8100
 	ARG_FIELD_VALUE,  // mod_dl_src:V; the row's field is written
-	ARG_SET_FIELD,	  // set_field:V[/M]->F
-	ARG_LOAD,	  // load:V->F[a..b]
-	ARG_MOVE,	  // move:F[a..b]->G[c..d]
-	ARG_METADATA,	  // write_metadata:V/M
+	ARG_SET_FIELD,    // set_field:V[/M]->F
+	ARG_LOAD,         // load:V->F[a..b]
+	ARG_MOVE,         // move:F[a..b]->G[c..d]
+	ARG_METADATA,     // write_metadata:V/M
 	ARG_FIELD_OUTPUT, // output:reg0[]
 };
 
@@ -58,8 +58,8 @@ struct subfield {
 struct action {
 	enum action_id id;
 	union {
-		uint16_t port;	   // ARG_PORT; an OpenFlow port or one of OFPORT_*
-		uint8_t table;	   // ARG_TABLE
+		uint16_t port;      // ARG_PORT; an OpenFlow port or one of OFPORT_*
+		uint8_t table;      // ARG_TABLE
 		uint16_t ethertype; // ARG_ETHERTYPE
 		struct {
 			uint16_t port; // OFPORT_IN_PORT: keep
@@ -99,7 +99,12 @@ struct action_type {
 	const char *help;
 };
 
-const struct action_type *action_type_get(enum action_id id);
+extern const struct action_type action_types[ACTION_COUNT];
+
+static inline const struct action_type *action_type_get(enum action_id id)
+{
+	return &action_types[id];
+}
 
 // By name or alias; NULL if there is none.
 const struct action_type *action_type_find(const char *name, size_t length);

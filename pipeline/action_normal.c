@@ -16,18 +16,9 @@
 
 #define VLAN_NONE 0xffff
 
-static bool trunks_all(const struct pipeline_port *port)
-{
-	uint64_t any = 0;
-
-	for (unsigned i = 0; i < 64; i++)
-		any |= port->trunks[i];
-	return any == 0;
-}
-
 static bool in_trunks(const struct pipeline_port *port, uint16_t vlan)
 {
-	return port->trunks[vlan / 64] >> vlan % 64 & 1 || trunks_all(port);
+	return port->trunks[vlan / 64] >> vlan % 64 & 1;
 }
 
 // A native VLAN takes the place of VLAN 0, so that untagged frames of other ports' VLAN 0 do not

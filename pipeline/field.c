@@ -7,7 +7,7 @@
 
 #include "pipeline/name_search.h"
 
-static const struct field fields[FIELD_COUNT] = {
+const struct field field_rows[FIELD_COUNT] = {
 #define FIELD(                                                                                \
 	ID, NAME, ALIASES, NXM, MEMBER, SIZE, SHIFT, BITS, FORMAT, NEEDS, FLAGS, LAYER, HELP) \
 	[FIELD_##ID] = {                                                                      \
@@ -37,21 +37,16 @@ static const struct field fields[FIELD_COUNT] = {
 #include "pipeline/fields.def"
 #undef FIELD
 
-const struct field *field_get(enum field_id id)
-{
-	return &fields[id];
-}
-
 const struct field *field_find(const char *name, size_t length)
 {
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
-		if (name_equal(fields[i].name, name, length))
-			return &fields[i];
+		if (name_equal(field_rows[i].name, name, length))
+			return &field_rows[i];
 	}
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
-		if (name_in_list(fields[i].aliases, name, length) ||
-			name_in_list(fields[i].nxm, name, length))
-			return &fields[i];
+		if (name_in_list(field_rows[i].aliases, name, length) ||
+			name_in_list(field_rows[i].nxm, name, length))
+			return &field_rows[i];
 	}
 	return NULL;
 }
@@ -61,9 +56,9 @@ const char *field_suggest(const char *name, size_t length)
 	struct name_guess guess = name_guess_start(name, length);
 
 	for (size_t i = 0; i < FIELD_COUNT; i++)
-		name_guess_try(&guess, fields[i].name, fields[i].aliases);
+		name_guess_try(&guess, field_rows[i].name, field_rows[i].aliases);
 	for (size_t i = 0; i < FIELD_COUNT; i++)
-		name_guess_try(&guess, fields[i].name, fields[i].nxm);
+		name_guess_try(&guess, field_rows[i].name, field_rows[i].nxm);
 	return guess.best;
 }
 

@@ -23,8 +23,8 @@ enum field_format {
 	FORMAT_MAC,
 	FORMAT_IPV4,
 	FORMAT_IPV6,
-	FORMAT_PORT,	  // an OpenFlow port: number or name
-	FORMAT_FRAG,	  // no yes first later not_later
+	FORMAT_PORT,      // an OpenFlow port: number or name
+	FORMAT_FRAG,      // no yes first later not_later
 	FORMAT_TCP_FLAGS, // +syn-ack, or hex[/mask]
 };
 
@@ -32,7 +32,7 @@ enum field_format {
 enum field_prerequisite {
 	NEEDS_NOTHING,
 	NEEDS_VLAN,
-	NEEDS_IP,	 // dl_type 0x0800 or 0x86dd
+	NEEDS_IP, // dl_type 0x0800 or 0x86dd
 	NEEDS_IPV4,
 	NEEDS_IPV6,
 	NEEDS_ARP,
@@ -66,7 +66,7 @@ struct field {
 	const char *aliases; // blank-separated further spellings, "" if none
 	const char *nxm;     // NXM/OXM spellings, blank-separated, for load/move/set_field
 	uint16_t offset;     // in struct packet_key
-	uint8_t size;	     // bytes of storage
+	uint8_t size;        // bytes of storage
 	uint8_t shift;
 	uint8_t n_bits;
 	enum field_format format;
@@ -80,7 +80,12 @@ struct field_value {
 	uint8_t bytes[16];
 };
 
-const struct field *field_get(enum field_id id);
+extern const struct field field_rows[FIELD_COUNT];
+
+static inline const struct field *field_get(enum field_id id)
+{
+	return &field_rows[id];
+}
 
 // By canonical name, alias or NXM name; NULL if there is none.
 const struct field *field_find(const char *name, size_t length);

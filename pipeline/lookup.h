@@ -44,11 +44,26 @@ struct rule {
 	struct packet_key mask;
 };
 
+// Of two rules of one priority, does `a` come first in the fixed order of match_compare()?
+bool rule_precedes(const struct rule *a, const struct rule *b);
+
 // Is `a` to be preferred to `b` (which may be NULL)? Higher priority first, then the fixed order of
 // match_compare() of the flows' matches.
-bool rule_better(const struct rule *a, const struct rule *b);
+static inline bool rule_better(const struct rule *a, const struct rule *b)
+{
+	if (!b)
+		return true;
+	if (a->priority != b->priority)
+		return a->priority > b->priority;
+	return a != b && rule_precedes(a, b);
+}
 
-bool rule_visible(const struct rule *rule, uint64_t version);
+static inline bool rule_visible(const struct rule *rule, uint64_t version)
+{
+	// `born` was published with the rule. `died` may be written meanwhile, but only with a
+	// version that is not published yet: old and new value mean the same to any reader.
+	return rule->born <= version && version < __atomic_load_n(&rule->died, __ATOMIC_RELAXED);
+}
 
 // How memory gets freed while readers run: call `free_fn(memory)` after a grace period. Tests
 // without concurrent readers may call it at once. retire() must not run what else is waiting, such

@@ -83,13 +83,26 @@ static void port_set_publish(struct pipeline *pipeline, struct port_set *set)
 	pipeline->retirement.retire(pipeline->retirement.context, free, old);
 }
 
+// An empty list of trunks means all of them; readers look at one bit only.
+static void trunks_complete(struct pipeline_port *port)
+{
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < 64; i++)
+		any |= port->trunks[i];
+	if (any == 0)
+		memset(port->trunks, 0xff, sizeof(port->trunks));
+}
+
 int pipeline_port_set(struct pipeline *pipeline, const struct pipeline_port *port)
 {
+	struct pipeline_port complete = *port;
 	struct port_set *set;
 
 	if (port->number == 0 || port->number > OFPORT_MAX)
 		return -EINVAL;
-	set = port_set_change(pipeline->ports, port, port->number);
+	trunks_complete(&complete);
+	set = port_set_change(pipeline->ports, &complete, port->number);
 	if (!set)
 		return -ENOMEM;
 	port_set_publish(pipeline, set);

@@ -14,7 +14,7 @@
 struct port_set {
 	unsigned count;
 	const struct pipeline_port *by_number[OFPORT_MAX + 1]; // NULL: no such port
-	struct pipeline_port items[];			       // in order of number
+	struct pipeline_port items[];                          // in order of number
 };
 
 // Counters of one flow in one reader slot: written by that reader only, read by control.
@@ -40,12 +40,13 @@ struct pipeline_reader {
 };
 
 struct installed_flow {
-	uint64_t id;
-	uint32_t counter; // index into the readers' chunks
-	struct flow flow; // set once
-	bool simple;	      // set once: a single output to simple_port, or a drop
-	uint16_t simple_port; // OFPORT_NONE: drop
+	// What a reader needs of most flows comes first, in one line.
+	uint32_t counter;     // index into the readers' chunks
+	bool simple;          // set once: a single output to simple_port, or a drop
 	bool owns_counter;    // control: gives the counter back at its end
+	uint16_t simple_port; // OFPORT_NONE: drop
+	uint64_t id;
+	struct flow flow; // set once
 	size_t rule_count;
 	struct rule *rules;    // owned
 	uint64_t base_packets; // control: what the counters said when this flow got them
@@ -62,15 +63,15 @@ struct counter_pool {
 };
 
 struct pipeline {
-	uint64_t version;			   // readers: ro; control: published by commit
+	uint64_t version;                           // readers: ro; control: published by commit
 	struct flow_table *tables[PIPELINE_TABLES]; // readers: ro; control: set once per table
-	struct port_set *ports;			   // readers: ro; control: replaced
-	struct mac_table *macs;			   // set once
+	struct port_set *ports;                     // readers: ro; control: replaced
+	struct mac_table *macs;                     // set once
 	struct pipeline_reader *readers[PIPELINE_READERS];
 	struct retirement retirement; // set once
 	struct counter_pool counters;
-	struct flow_store *flows;     // control: installed flows by id, see pipeline.c
-	uint8_t lines;		      // readers: ro; key lines that the installed flows use
+	struct flow_store *flows; // control: installed flows by id, see pipeline.c
+	uint8_t lines;            // readers: ro; key lines that the installed flows use
 };
 
 // pipeline_flows.c
@@ -83,8 +84,8 @@ void counter_give(struct pipeline *pipeline, uint32_t counter); // no reader cou
 struct flow_counters counter_sum(const struct pipeline *pipeline, uint32_t counter);
 void counters_destroy(struct pipeline *pipeline);
 
-static inline struct flow_counters *flow_counters_of(const struct pipeline_reader *reader,
-		uint32_t counter)
+static inline struct flow_counters *flow_counters_of(
+	const struct pipeline_reader *reader, uint32_t counter)
 {
 	return &reader->chunks[counter >> COUNTER_CHUNK_SHIFT][counter & (COUNTER_CHUNK - 1)];
 }
