@@ -265,8 +265,7 @@ bool mac_table_learn(
 		slot_clear(table, slot);
 	else if (table->count >= table->capacity)
 		evict_near(table, slot / SLOTS, now);
-	// Readers of another key see the slot empty before its data changes.
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	// Release: a reader that sees the new port sees that the old key is gone.
 	__atomic_store_n(&at->data, port, __ATOMIC_RELEASE);
 	__atomic_store_n(&table->seen[slot], now, __ATOMIC_RELAXED);
 	__atomic_store_n(&at->key, key, __ATOMIC_RELEASE);

@@ -175,8 +175,18 @@ static const struct rpc_param del_params[] = {
 	{0},
 };
 
+static json_t *port_types(void *context, json_t *params, struct rpc_error *error)
+{
+	struct vswitch *vs = context;
+
+	return datapath_link_call(vs->link, "port.types", NULL, error);
+}
+
 const struct rpc_method port_methods[] = {
 	{"port.list", port_list, list_params, 0, "[name]", "The ports of a bridge."},
+	{"port.types", port_types, NULL, 0,
+		"[{type, aliases, help, options: [{name, type, default, help}]}]",
+		"The port types that datapathd has, with their options."},
 	{"port.to_bridge", port_to_bridge, name_params, 0, "name", "The bridge that a port is on."},
 	{"port.names", port_names, list_params, 0, "[{name, ofport}]",
 		"Names and OpenFlow numbers of a bridge's ports, by number."},
