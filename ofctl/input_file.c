@@ -85,7 +85,7 @@ char *input_file_read(const char *path, struct rpc_error *error)
 	bool standard_input = strcmp(path, "-") == 0;
 	FILE *file;
 	char *text = NULL;
-	size_t length;
+	size_t length = 0;
 	size_t line;
 	int code;
 
