@@ -2,8 +2,9 @@
 
 #include "pipeline/name_search.h"
 
-#include <ctype.h>
 #include <string.h>
+
+#include "base/edit_distance.h"
 
 #define NAME_MAX_LENGTH 32 // longer ones are never near a name
 
@@ -61,40 +62,6 @@ bool name_in_list(const char *list, const char *text, size_t length)
 bool name_in_list_any_case(const char *list, const char *text, size_t length)
 {
 	return list_search(list, text, length, true);
-}
-
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-	unsigned least = a < b ? a : b;
-
-	return least < c ? least : c;
-}
-
-static unsigned edit_distance(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-	unsigned rows[3][NAME_MAX_LENGTH + 1];
-	unsigned *before = rows[0], *above = rows[1], *row = rows[2];
-
-	for (size_t j = 0; j <= b_length; j++)
-		above[j] = j;
-	for (size_t i = 1; i <= a_length; i++) {
-		row[0] = i;
-		for (size_t j = 1; j <= b_length; j++) {
-			int x = tolower((unsigned char)a[i - 1]),
-			    y = tolower((unsigned char)b[j - 1]);
-
-			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y));
-			if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
-				y == tolower((unsigned char)a[i - 2]) && before[j - 2] + 1 < row[j])
-				row[j] = before[j - 2] + 1;
-		}
-		unsigned *spare = before;
-
-		before = above;
-		above = row;
-		row = spare;
-	}
-	return above[b_length];
 }
 
 struct name_guess name_guess_start(const char *text, size_t length)
