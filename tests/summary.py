@@ -13,6 +13,7 @@ import os
 import re
 import sys
 
+MOST = 15  # failed cases shown of one program
 GOOD = {"OK", "EXPECTEDFAIL"}
 CASE = re.compile(r"^CASE (passed|failed|skipped) (\S+)(?: (.*))?$", re.M)
 CMOCKA_PASSED = re.compile(r"\[  PASSED  \] (\d+) test\(s\)")
@@ -64,10 +65,16 @@ def main(paths):
             failed.append((name, "said success", 0, own_failures))
     for name, result, status, own in failed:
         print(f"FAILED   {name} ({result.lower()}, exit status {status})")
-        for line in own:
+        for line in own[:MOST]:
             print(f"           {line}")
+        if len(own) > MOST:
+            print(f"           and {len(own) - MOST} more")
     for line in skipped:
         print(f"SKIPPED  {line}")
+    for program in programs:
+        warnings = re.search(r"^\d+ errors, ([1-9]\d*) warnings", program.get("stdout") or "", re.M)
+        if warnings:
+            print(f"WARNINGS {program['name']}: {warnings.group(1)} (tests/lint/lint.py shows them)")
     slowest.sort(reverse=True)
     print("slowest: " + ", ".join(f"{name} {took:.0f} s" for took, name in slowest[:4]))
     print(f"{len(programs)} test programs in {seconds:.0f} s: {cases['passed']} cases passed, "

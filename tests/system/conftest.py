@@ -60,7 +60,7 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_sessionfinish(session, exitstatus):
-    switch_module.stop_all()
+    switch_module.stop_all()  # none is left but of fixtures that failed half-way
     # All skipped: 77 is what Meson understands as "skipped".
     if exitstatus == 0 and CASES and all(outcome == "skipped" for outcome, _, _ in CASES):
         session.exitstatus = 77

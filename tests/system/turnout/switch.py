@@ -10,10 +10,10 @@ import tempfile
 
 from .machine import PMD_MASK, free_hugepages, program
 from .process import is_running, kill_and_wait
-from .rpc import RpcClient
+from .rpc import RpcClient, RpcError
 from .waiting import wait_until
 
-STAT = re.compile(r"(\w+)=(0x[0-9a-f]+|[0-9.]+)")
+SANITIZER = re.compile(r"ERROR: (?:Address|Leak)Sanitizer|runtime error:")
 ALL = []  # switches that live now, for the report of a failed test
 
 
@@ -29,15 +29,18 @@ class Result:
 
 class Switch:
     def __init__(self, configuration="", pmd_mask=PMD_MASK, memory=None, start=True):
-        """`configuration` is YAML in front of which nothing stands; `memory` is in MiB."""
+        """`configuration` is YAML; without it, datapathd gets `memory` MiB, and huge pages if
+        there are any."""
         self.rundir = tempfile.mkdtemp(prefix="turnout-", dir="/tmp")
         self.vswitchd = None
         self.pmd_mask = pmd_mask
         self._rpc = None
-        if memory is None and not configuration:
+        if memory is None:
             memory = 512 if free_hugepages() >= 256 else 0
-        if memory:
-            configuration += f"datapathd:\n    memory: {memory}\n"
+        if not configuration:
+            configuration = f"datapathd:\n    memory: {memory}\n"
+            if not free_hugepages():
+                configuration += "    huge_pages: no\n"
         with open(self.path("turnout.yaml"), "w", encoding="utf-8") as file:
             file.write(configuration)
         ALL.append(self)
@@ -100,8 +103,8 @@ class Switch:
             if self.vswitchd and self.vswitchd.poll() is None:
                 try:
                     self.rpc("system.exit", datapath=True)
-                except (OSError, ValueError, Exception):  # whatever: the pids decide
-                    pass
+                except (OSError, ValueError, RpcError):
+                    pass  # whatever it says, the pids decide
                 try:
                     self.vswitchd.wait(5)
                 except subprocess.TimeoutExpired:
@@ -118,7 +121,10 @@ class Switch:
             self._drop_rpc()
             if self in ALL:
                 ALL.remove(self)
+            everything = self.logs(lines=1000)
             shutil.rmtree(self.rundir, ignore_errors=True)
+        # With TURNOUT_BUILD=build-asan the daemons say more.
+        assert not SANITIZER.search(everything), everything[-6000:]
 
     def __enter__(self):
         return self
