@@ -7,12 +7,13 @@
 # To build the programs.
 PACKAGES_BUILD=(gcc libc6-dev pkg-config meson ninja-build libdpdk-dev libjansson-dev libevent-dev
 	libyaml-dev libsqlite3-dev)
-# To run dpdk-testpmd as a guest.
-PACKAGES_GUEST=(dpdk iproute2)
+# To run dpdk-testpmd (in dpdk-dev) as a guest.
+PACKAGES_GUEST=(dpdk dpdk-dev iproute2)
 # To build and run the tests.
 PACKAGES_TEST=(libcmocka-dev python3-pytest python3-scapy iputils-ping iperf3 ethtool)
 # Without these, single tests are skipped and say so.
-PACKAGES_OPTIONAL=(qemu-system-x86 linux-image-cloud-amd64 busybox-static clang-format)
+PACKAGES_OPTIONAL=(qemu-system-x86 linux-image-cloud-amd64 busybox-static cpio clang-format
+	openvswitch-common)
 
 # packages_missing NAME...: prints those that are not installed.
 packages_missing() {
