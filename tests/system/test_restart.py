@@ -11,12 +11,13 @@ from turnout.waiting import wait_until
 
 
 def state(switch):
-    """All that has to be the same afterwards."""
+    """All that has to be the same afterwards: not what guests do meanwhile."""
     shown = json.loads(switch.vsctl("-f", "json", "show"))
     for bridge in shown["bridges"]:
         for port in bridge["ports"]:
             for interface in port["interfaces"]:
-                interface.pop("status", None)
+                for live in ("state", "status", "error"):
+                    interface.pop(live, None)
     flows = {bridge["name"]: [(row["table"], row["priority"], row["cookie"], row["text"])
                               for row in switch.flows(bridge["name"])]
              for bridge in shown["bridges"]}
