@@ -141,22 +141,18 @@ static bool port_connect(struct port *port, struct rpc_error *error)
 
 struct port *port_add(struct datapath *datapath, json_t *config, struct rpc_error *error)
 {
-	const char *type_name = json_string_value(json_object_get(config, "type"));
-	int type = port_type_find(type_name ? type_name : "");
-	struct bridge *bridge = bridge_get(datapath, config, error);
+	int type = port_type_parse(json_string_value(json_object_get(config, "type")), error);
+	struct bridge *bridge;
 	struct port_settings settings;
 	struct port_options options;
 	struct port *port;
 	unsigned index;
 
+	if (type < 0)
+		return NULL;
+	bridge = bridge_get(datapath, config, error);
 	if (!bridge || !port_settings_parse(config, &settings, error))
 		return NULL;
-	if (type < 0) {
-		rpc_error_set(error, RPC_REFUSED,
-			"port type \"%s\" is unknown; there are %s and %s",
-			type_name ? type_name : "", port_type_get(0)->name, port_type_get(1)->name);
-		return NULL;
-	}
 	if (!port_options_parse(type, json_object_get(config, "options"), &options, error) ||
 		!place_check(datapath, bridge, &settings, &index, error))
 		return NULL;

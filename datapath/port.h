@@ -175,5 +175,6 @@ void port_event(struct port *port);
 const struct port *vhost_path_owner(const char *path);
 
 // Rows.
-extern const struct port_ops port_dpdk_ops;
-extern const struct port_ops port_vhost_ops;
+// Each in its port_<type>.c.
+#define PORT_TYPE(ID, NAME, ALIASES, OPS, HELP) extern const struct port_ops OPS;
+#include "datapath/port_types.def"

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/closest_word.h"
+
 static const struct port_type types[] = {
 #define PORT_TYPE(ID, NAME, ALIASES, OPS, HELP) {NAME, ALIASES, HELP},
 #include "datapath/port_types.def"
@@ -43,6 +45,28 @@ int port_type_find(const char *name)
 		if (strcmp(types[i].name, name) == 0 || word_in(types[i].aliases, name))
 			return i;
 	}
+	return -1;
+}
+
+int port_type_parse(const char *name, struct rpc_error *error)
+{
+	const char *given = name ? name : "";
+	int found = port_type_find(given);
+	struct closest_word closest;
+	char known[512] = "";
+	size_t length = 0;
+
+	if (found >= 0)
+		return found;
+	closest_word_begin(&closest, given);
+	for (int i = 0; i < PORT_TYPE_COUNT; i++) {
+		closest_word_consider(&closest, types[i].name);
+		length += snprintf(known + length, sizeof(known) - length, "%s%s",
+			length ? ", " : "", types[i].name);
+	}
+	rpc_error_set(error, RPC_REFUSED, "port type \"%s\" is unknown%s%s%s; there are %s", given,
+		closest.best ? "; did you mean \"" : "", closest.best ? closest.best : "",
+		closest.best ? "\"?" : "", known);
 	return -1;
 }
 

@@ -58,6 +58,9 @@ const struct port_type *port_type_get(enum port_type_id id);
 // By name or alias; -1 if there is none.
 int port_type_find(const char *name);
 
+// The same with *error that lists all types. `name` may be NULL.
+int port_type_parse(const char *name, struct rpc_error *error);
+
 // Check `json` (an object of strings, numbers or booleans; may be NULL) against the rows of `type`
 // and fill in defaults. False with *error that names the option and what it may be.
 bool port_options_parse(enum port_type_id type, const json_t *json, struct port_options *options,

@@ -42,6 +42,24 @@ static void types_are_found(void **state)
 	assert_string_equal(port_type_get(PORT_TYPE_VHOSTUSER)->name, "vhostuser");
 }
 
+// A new type in the rows is in the message too.
+static void unknown_types_are_refused(void **state)
+{
+	struct rpc_error error = {0};
+
+	assert_int_equal(port_type_parse("vhostuser", &error), PORT_TYPE_VHOSTUSER);
+	assert_int_equal(port_type_parse("vhostusr", &error), -1);
+	assert_int_equal(error.code, RPC_REFUSED);
+	assert_non_null(
+		strstr(error.message, "\"vhostusr\" is unknown; did you mean \"vhostuser\"?"));
+	for (int i = 0; i < PORT_TYPE_COUNT; i++)
+		assert_non_null(strstr(error.message, port_type_get(i)->name));
+	rpc_error_clear(&error);
+	assert_int_equal(port_type_parse(NULL, &error), -1);
+	assert_non_null(strstr(error.message, "\"\" is unknown; there are "));
+	rpc_error_clear(&error);
+}
+
 static void values_and_defaults(void **state)
 {
 	struct port_options options;
@@ -126,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(types_are_found),
+		cmocka_unit_test(unknown_types_are_refused),
 		cmocka_unit_test(values_and_defaults),
 		cmocka_unit_test(mistakes_are_explained),
 		cmocka_unit_test(too_long_is_refused),
