@@ -2,6 +2,7 @@
 #include "vswitch/interface_types.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -72,6 +73,55 @@ const char *interface_type_resolve(const char *type)
 			return aliases[i].type;
 	}
 	return type;
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// The members of a set of names, in order.
+static json_t *names_sorted(const json_t *set)
+{
+	json_t *result = json_array();
+	const char **names = calloc(json_object_size(set) + 1, sizeof(*names));
+	size_t count = 0;
+	const char *name;
+	json_t *value;
+
+	if (!names)
+		return result;
+	json_object_foreach ((json_t *)set, name, value) {
+		names[count++] = name;
+	}
+	qsort(names, count, sizeof(*names), compare_words);
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(result, json_string(names[i]));
+	free(names);
+	return result;
+}
+
+json_t *interface_types_list(const json_t *described)
+{
+	json_t *set = json_object();
+	json_t *result;
+	size_t i, j;
+	json_t *type, *alias;
+
+	json_array_foreach ((json_t *)described, i, type) {
+		json_object_set_new(
+			set, json_string_value(json_object_get(type, "type")), json_true());
+		json_array_foreach (json_object_get(type, "aliases"), j, alias) {
+			json_object_set_new(set, json_string_value(alias), json_true());
+		}
+	}
+	for (i = 0; i < COUNT(aliases); i++) {
+		if (json_object_get(set, aliases[i].type))
+			json_object_set_new(set, aliases[i].alias, json_true());
+	}
+	result = names_sorted(set);
+	json_decref(set);
+	return result;
 }
 
 json_t *interface_options_resolve(const char *type, const json_t *options)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vswitch/flows.h"
+#include "vswitch/interface_types.h"
 #include "vswitch/sync.h"
 
 static const char *text_of(const json_t *object, const char *key)
@@ -164,12 +165,17 @@ static void bridge_live(struct vswitch *vs, json_t *row)
 
 static void root_live(struct vswitch *vs, json_t *row)
 {
+	struct rpc_error error = {0};
+	json_t *types = NULL;
+
 	json_object_set_new(row, "ovs_version", json_string(TURNOUT_VERSION));
 	json_object_set_new(
 		row, "dpdk_initialized", json_boolean(datapath_link_connected(vs->link)));
-	json_object_set_new(row, "iface_types",
-		json_pack("[s, s, s, s]", "dpdk", "dpdkvhostuser", "dpdkvhostuserclient",
-			"vhostuser"));
+	if (datapath_link_connected(vs->link))
+		types = datapath_link_call(vs->link, "port.types", NULL, &error);
+	json_object_set_new(row, "iface_types", interface_types_list(types));
+	json_decref(types);
+	rpc_error_clear(&error);
 }
 
 json_t *live_row(

@@ -155,7 +155,8 @@ static const struct rpc_param add_params[] = {
 	{"may_exist", RPC_BOOLEAN, false,
 		"it is no error if that bridge has it; what is given is set"},
 	{"type", RPC_STRING, false,
-		"dpdk, vhostuser, or an alias; needed by the end of the transaction"},
+		"see port.types, or Open vSwitch's name of one; needed by the end of the "
+		"transaction"},
 	{"ofport", RPC_INTEGER, false, "OpenFlow number; the lowest free one if not given"},
 	{"tag", RPC_INTEGER, false, "VLAN of an access port, or native VLAN"},
 	{"trunks", RPC_ANY, false, "VLANs that a trunk carries: [1, 2] or \"1,2\""},

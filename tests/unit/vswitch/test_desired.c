@@ -210,6 +210,28 @@ static void test_type_refusals(void **state)
 	assert_non_null(strstr(reason, "tunnels"));
 }
 
+static void assert_types(const char *described, const char *expected_text)
+{
+	json_t *description = json_loads(described, 0, NULL);
+	json_t *expected = json_loads(expected_text, 0, NULL);
+	json_t *list = interface_types_list(description);
+
+	assert_true(json_equal(list, expected));
+	json_decref(list);
+	json_decref(expected);
+	json_decref(description);
+}
+
+// What the datapath has, in order, with Open vSwitch's names of these types only.
+static void test_type_list(void **state)
+{
+	assert_types("[{\"type\":\"zip\",\"aliases\":[\"b\"]},{\"type\":\"dpdk\",\"aliases\":[]}]",
+		"[\"b\",\"dpdk\",\"zip\"]");
+	assert_types("[{\"type\":\"vhostuser\",\"aliases\":[\"dpdkvhostuserclient\"]}]",
+		"[\"dpdkvhostuser\",\"dpdkvhostuserclient\",\"vhostuser\"]");
+	assert_types("[]", "[]");
+}
+
 int main(void)
 {
 #define TEST(FN) cmocka_unit_test_setup_teardown(FN, setup, teardown)
@@ -221,6 +243,7 @@ int main(void)
 		TEST(test_plan_pins),
 		TEST(test_plan_other_cores),
 		cmocka_unit_test(test_type_refusals),
+		cmocka_unit_test(test_type_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
