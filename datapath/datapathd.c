@@ -5,6 +5,7 @@
 // It knows nothing of intent and keeps no state: what it does, it was told over the socket
 // datapathd.sock in its run directory, and it goes on doing it whoever else dies.
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -81,6 +82,16 @@ static const struct option long_options[] = {
 	{"version", no_argument, NULL, O_VERSION},
 	{NULL, 0, NULL, 0},
 };
+
+// What may be given for an option, where not everything may.
+static const char *const remedies[] = {
+	[O_HUGE] = "auto, on or off",
+	[O_MEMORY] = "a number of megabytes from 64 to 4194304",
+	[O_MBUFS] = "a number from 4096 to 67108864",
+	[O_LCORE] = "the number of a CPU",
+	[O_LOG] = "error, warning, info or debug",
+};
+static_assert(MBUFS_MIN == 4096, "as the remedy says");
 
 #define TITLE "Turnout datapathd"
 
@@ -168,15 +179,13 @@ static int option_apply(struct options *options, int option)
 		fputs(usage, stdout);
 		return EXIT_OK;
 	case O_VERSION:
-		puts("datapathd " TURNOUT_VERSION);
+		puts("datapathd (Turnout) " TURNOUT_VERSION);
 		return EXIT_OK;
-	default:
-		fputs("Try \"datapathd --help\".\n", stderr);
-		return EXIT_USAGE;
 	}
 	if (good)
 		return EXIT_GO_ON;
-	fprintf(stderr, "datapathd: \"%s\" is no value for this option; see --help\n", optarg);
+	fprintf(stderr, "datapathd: --%s \"%s\": give %s\n", long_options[option - O_RUNDIR].name,
+		optarg, remedies[option]);
 	return EXIT_USAGE;
 }
 
@@ -184,9 +193,19 @@ static int options_parse(int argc, char *argv[], struct options *options)
 {
 	int option;
 
+	// One line, which vswitchd finds at the end of the log if it gave the option.
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		int status = option_apply(options, option);
+		int status;
 
+		if (option == '?') {
+			fprintf(stderr,
+				"datapathd: option \"%s\" is unknown, or lacks its argument; "
+				"--help lists all\n",
+				argv[optind - 1]);
+			return EXIT_USAGE;
+		}
+		status = option_apply(options, option);
 		if (status != EXIT_GO_ON)
 			return status;
 	}

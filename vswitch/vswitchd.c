@@ -105,8 +105,9 @@ static void usage(FILE *out)
 		"  --describe      print all JSON-RPC methods, as rpc.discover does, and exit\n"
 		"  --help, --version\n"
 		"\n"
-		"Ends on SIGTERM and SIGINT; datapathd goes on forwarding. To end both, call the\n"
-		"method system.exit with {\"datapath\": true}.\n");
+		"Ends on SIGTERM and SIGINT; datapathd goes on forwarding. \"vsctl exit "
+		"datapath\"\n"
+		"ends both.\n");
 }
 
 // Returns -1 to go on, otherwise the exit status.
@@ -124,6 +125,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 	};
 	int option;
 
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		switch (option) {
 		case 'r':
@@ -147,13 +149,15 @@ static int parse_options(struct options *options, int argc, char **argv)
 			printf("vswitchd (Turnout) %s\n", TURNOUT_VERSION);
 			return 0;
 		default:
-			usage(stderr);
+			fprintf(stderr,
+				"vswitchd: option \"%s\" is unknown, or lacks its argument; --help "
+				"lists all\n",
+				argv[optind - 1]);
 			return 2;
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "vswitchd: unexpected argument \"%s\"\n", argv[optind]);
-		usage(stderr);
+		fprintf(stderr, "vswitchd: unexpected argument \"%s\"; see --help\n", argv[optind]);
 		return 2;
 	}
 	return -1;
