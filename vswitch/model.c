@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "rpc/closest_word.h"
+
 struct model {
 	json_t *rows[TABLE_COUNT];  // uuid -> row
 	json_t *names[TABLE_COUNT]; // name -> uuid
@@ -328,8 +330,22 @@ const json_t *model_record(const struct model *model, enum schema_table_id table
 				"name one",
 				schema_table_name(table), json_object_size(model->rows[table]));
 	} else if (!row) {
-		rpc_error_set(error, RPC_NOT_FOUND, "table %s has no row \"%s\"",
-			schema_table_name(table), record);
+		struct closest_word closest;
+		const char *uuid;
+		json_t *other;
+
+		closest_word_begin(&closest, record);
+		json_object_foreach (model->rows[table], uuid, other) {
+			if (*row_string(other, "name"))
+				closest_word_consider(&closest, row_string(other, "name"));
+		}
+		if (closest.best)
+			rpc_error_set(error, RPC_NOT_FOUND,
+				"table %s has no row \"%s\"; did you mean \"%s\"?",
+				schema_table_name(table), record, closest.best);
+		else
+			rpc_error_set(error, RPC_NOT_FOUND, "table %s has no row \"%s\"",
+				schema_table_name(table), record);
 	}
 	return row;
 }

@@ -46,7 +46,16 @@ static bool validate_interface(const json_t *interface, struct rpc_error *error)
 	char reason[512];
 
 	if (!interface_type_check(row_string(interface, "type"), reason, sizeof(reason))) {
-		rpc_error_set(error, RPC_REFUSED, "port %s: %s", name, reason);
+		const char *option = json_object_iter_key(
+			json_object_iter(json_object_get(interface, "options")));
+
+		// With a misspelt key, "tpye=dpdk", it went into the options.
+		if (!*row_string(interface, "type") && option)
+			rpc_error_set(error, RPC_REFUSED,
+				"port %s: \"%s\" was taken for an option of its type, but %s", name,
+				option, reason);
+		else
+			rpc_error_set(error, RPC_REFUSED, "port %s: %s", name, reason);
 		return false;
 	}
 	return !pins || affinity_pins_parse(pins, parsed, 64, error) >= 0;

@@ -277,7 +277,7 @@ static void test_record(void **state)
 	assert_ptr_equal(row, model_record(f->model, TABLE_BRIDGE, "br0", &f->error));
 	assert_ptr_equal(row, model_record(f->model, TABLE_BRIDGE, row_uuid(row), &f->error));
 	assert_null(model_record(f->model, TABLE_BRIDGE, "br9", &f->error));
-	assert_error(f, RPC_NOT_FOUND, "no row \"br9\"");
+	assert_error(f, RPC_NOT_FOUND, "no row \"br9\"; did you mean \"br0\"?");
 	model_abort(f->model);
 }
 

@@ -374,6 +374,10 @@ static void test_refused_call(void **state)
 	assert_false(call(f, "[['bridge.add', {'name':'br0'}],"
 			     "['port.add', {'bridge':'br0', 'name':'p0'}]]"));
 	assert_error(f, RPC_REFUSED, "no type");
+	assert_false(
+		call(f, "[['bridge.add', {'name':'br0'}],"
+			"['port.add', {'bridge':'br0', 'name':'p0', 'options':{'tpye':'dpdk'}}]]"));
+	assert_error(f, RPC_REFUSED, "\"tpye\" was taken for an option");
 	after = snapshot(f);
 	assert_string_equal(before, after);
 	assert_in_step(f);
