@@ -32,7 +32,8 @@ static json_t *show_interface(struct vswitch *vs, const json_t *interface, const
 		row_string(interface, "type"), "ofport", json_object_get(interface, "ofport"),
 		"options", json_object_get(interface, "options"));
 
-	if (*error)
+	// Without a datapath all have the same, which is said once, as the problem of the whole.
+	if (*error && datapath_link_connected(vs->link))
 		json_object_set_new(result, "error", json_string(error));
 	if (status) {
 		json_object_set(result, "state", json_object_get(status, "state"));
