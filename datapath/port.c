@@ -128,13 +128,16 @@ static bool port_connect(struct port *port, struct rpc_error *error)
 			return false;
 		}
 	}
+	// Before the pipeline sends there, or what is flooded meanwhile has no port to go to.
+	__atomic_store_n(&port->bridge->ports[port->number], port, __ATOMIC_RELEASE);
 	if (pipeline_port_set(port->bridge->pipeline, &port->settings.vlan) != 0) {
+		__atomic_store_n(&port->bridge->ports[port->number], NULL, __ATOMIC_RELEASE);
+		rcu_wait(&datapath->rcu);
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
 		return false;
 	}
 	port->ops->view(port, &port->announced);
 	datapath->ports[port->index] = port;
-	__atomic_store_n(&port->bridge->ports[port->number], port, __ATOMIC_RELEASE);
 	pmd_plans_update(datapath);
 	return true;
 }
