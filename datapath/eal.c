@@ -156,8 +156,12 @@ bool eal_start(struct eal *eal, const struct eal_options *options, struct rpc_er
 	log_capture_start();
 	result = rte_eal_init(arguments.count, arguments.items);
 	if (result < 0) {
-		rpc_error_set(error, RPC_REFUSED, "DPDK does not start (%s): %s",
-			rte_strerror(rte_errno), log_capture_stop());
+		// For wrong arguments, DPDK prints pages of usage. The error has to come after it:
+		// vswitchd quotes the last line of the log.
+		fflush(stdout);
+		rpc_error_set(error, RPC_REFUSED, "DPDK does not start (%s): %s%s",
+			rte_strerror(rte_errno), log_capture_stop(),
+			options->extra && *options->extra ? "; look at --eal" : "");
 		return false;
 	}
 	log_capture_stop();
