@@ -46,6 +46,21 @@ def test_configuration_file_missing(tmp_path):
     assert done.returncode == 1 and "/nonexistent.yaml" in done.stderr
 
 
+# vswitchd quotes the last line of datapathd's log when it does not start.
+@pytest.mark.parametrize("arguments,status,word", [
+    (["--nosuch"], 2, '"--nosuch"'), (["--memory"], 2, '"--memory"'),
+    (["--memory", "x"], 2, '--memory "x": give a number'),
+    (["--huge", "perhaps"], 2, "give auto, on or off"),
+    (["--no-huge", "--eal", "--nosuch"], 1, "look at --eal"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_last_line_of_datapathd(tmp_path, arguments, status, word):
+    done = subprocess.run([program("datapath/datapathd"), "--rundir", str(tmp_path / "run"),
+                           *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=20, check=False)
+    assert done.returncode == status, done
+    assert word in done.stdout.splitlines()[-1], done
+
+
 USAGE = [
     ("vswitch/vsctl", [], 2), ("vswitch/vsctl", ["nosuch"], 2), ("vswitch/vsctl", ["add-br"], 2),
     ("vswitch/vsctl", ["--nosuch", "show"], 2), ("vswitch/vsctl", ["add-br", "a", "b"], 2),
