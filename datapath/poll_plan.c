@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "datapath/poll_plan.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,11 @@ static bool thread_parse(
 		(queues && !json_is_array(queues))) {
 		rpc_error_set(error, RPC_INVALID_PARAMS,
 			"a thread of a plan is {\"core\": number, \"queues\": [...]}");
+		return false;
+	}
+	if (json_integer_value(core) > INT_MAX) {
+		rpc_error_set(error, RPC_REFUSED, "there is no CPU %lld",
+			(long long)json_integer_value(core));
 		return false;
 	}
 	thread->core = (unsigned)json_integer_value(core);

@@ -59,6 +59,7 @@ static void nonsense_is_refused(void **state)
 {
 	refuse("[{\"core\":-1}]", "core");
 	refuse("[{\"core\":\"1\"}]", "core");
+	refuse("[{\"core\":4294967297}]", "no CPU 4294967297");
 	refuse("[7]", "core");
 	refuse("[{\"core\":1,\"queues\":{}}]", "queues");
 	refuse("[{\"core\":1,\"queues\":[{\"port\":\"a\"}]}]", "queue");
