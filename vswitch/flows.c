@@ -187,8 +187,14 @@ void flows_bridge_remove(struct vswitch *vs, const char *bridge_uuid)
 {
 	struct flow_owner *owner = flows_find(vs, bridge_uuid);
 
-	if (owner)
-		owner->removed = true;
+	if (!owner)
+		return;
+	// What this transaction did to its flows before has come to nothing, and the datapath never
+	// hears of it.
+	if (owner->changing)
+		flow_set_abort(owner->set);
+	owner->changing = false;
+	owner->removed = true;
 }
 
 void flows_secure(struct vswitch *vs)

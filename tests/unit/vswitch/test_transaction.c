@@ -467,6 +467,36 @@ static void test_first_flow(void **state)
 	assert_in_step(f);
 }
 
+// The datapath keeps a bridge that goes and comes again in one transaction, so its flows have to be
+// told apart: those it has from those of the same transaction, which never reached it.
+static void test_bridge_anew(void **state)
+{
+	struct fixture *f = *state;
+	char *before;
+	char *after;
+
+	must(f, "[['bridge.add', {'name':'br0'}],"
+		"['flow.add', {'bridge':'br0', 'flow':'priority=1,actions=drop'}],"
+		"['flow.add', {'bridge':'br0', 'flow':'priority=2,actions=drop'}]]");
+	before = snapshot(f);
+	assert_false(
+		call(f, "[['flow.add', {'bridge':'br0', 'flow':'priority=3,actions=drop'}],"
+			"['bridge.del', {'name':'br0'}], ['bridge.add', {'name':'br0'}],"
+			"['flow.add', {'bridge':'br0', 'flow':'priority=666,actions=drop'}]]"));
+	after = snapshot(f);
+	assert_string_equal(before, after);
+	assert_in_step(f);
+	must(f, "[['flow.add', {'bridge':'br0', 'flow':'priority=3,actions=drop'}],"
+		"['flow.delete', {'bridge':'br0', 'flow':'priority=2', 'strict':true}],"
+		"['bridge.del', {'name':'br0'}], ['bridge.add', {'name':'br0'}],"
+		"['flow.add', {'bridge':'br0', 'flow':'priority=4,actions=drop'}]]");
+	assert_flows(f, "priority=4 actions=drop; priority=0 actions=NORMAL");
+	assert_in_step(f);
+	assert_stored(f);
+	free(before);
+	free(after);
+}
+
 static void test_flow_commands(void **state)
 {
 	struct fixture *f = *state;
@@ -728,6 +758,7 @@ int main(void)
 		TEST(test_refused_flow),
 		TEST(test_flow_errors),
 		TEST(test_first_flow),
+		TEST(test_bridge_anew),
 		TEST(test_flow_commands),
 		TEST(test_datapath_restart),
 		TEST(test_no_wait),
