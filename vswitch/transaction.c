@@ -8,6 +8,16 @@
 
 #define WAIT_FOR_DATAPATH_MS 10000
 
+// What was stored with no_wait and has not reached the datapath goes ahead of this transaction,
+// whose steps and operations say how to get on from there.
+static void catch_up(struct vswitch *vs)
+{
+	if (!event_pending(vs->resync, EV_TIMEOUT, NULL))
+		return;
+	event_del(vs->resync);
+	sync_behind(vs);
+}
+
 bool transaction_enter(struct vswitch *vs, const json_t *params, struct rpc_error *error)
 {
 	bool first = !vs->transaction.entered;
@@ -15,8 +25,11 @@ bool transaction_enter(struct vswitch *vs, const json_t *params, struct rpc_erro
 	vs->transaction.entered = true;
 	if (json_is_true(json_object_get(params, "no_wait")))
 		vs->transaction.no_wait = true;
-	if (vs->transaction.no_wait ||
-		(first ? datapath_link_check(vs->link) : datapath_link_connected(vs->link)))
+	if (vs->transaction.no_wait)
+		return true;
+	if (first && datapath_link_check(vs->link))
+		catch_up(vs);
+	if (datapath_link_connected(vs->link))
 		return true;
 	// Nothing has been staged before the first change, so connecting, which brings the
 	// datapath to the model, sees a model that was acknowledged.

@@ -562,6 +562,14 @@ static void test_no_wait(void **state)
 	must(f, "[['flow.add', {'bridge':'br0', 'flow':'arp,actions=drop', 'no_wait':true}]]");
 	event_base_loop(f->vs.base, EVLOOP_NONBLOCK);
 	assert_in_step(f);
+	// Who comes before that finds it in force, whether it is flows or rows that are behind.
+	must(f, "[['flow.add', {'bridge':'br0', 'flow':'ip,actions=drop', 'no_wait':true}]]");
+	must(f, "[['flow.modify', {'bridge':'br0', 'flow':'ip,actions=normal'}]]");
+	assert_in_step(f);
+	must(f, "[['bridge.add', {'name':'br1', 'no_wait':true}]]");
+	must(f, "[['flow.add', {'bridge':'br1', 'flow':'arp,actions=drop'}]]");
+	assert_in_step(f);
+	assert_stored(f);
 }
 
 static void assert_port_error(struct fixture *f, const char *name, const char *expected)
