@@ -36,6 +36,7 @@
 
 #define VHOST_DEVICES 1024 // handles of the library
 #define TX_RETRIES 8       // while the guest makes room
+#define TX_ASIDE 4         // times that long packets make way for shorter ones, in one burst
 #define IDLE_BURST 4       // asked for after an empty poll
 
 // What a PMD thread keeps for a receive queue that it polls.
@@ -48,6 +49,7 @@ struct port_vhost {
 	struct port port; // first
 	// PMDs: ro; vhost's threads: wo.
 	int device;
+	bool single_buffers;                // each frame has to fit into one of the guest's buffers
 	uint8_t tx_queue[PIPELINE_READERS]; // queue pair, by slot
 	struct vhost_rx_queue rx_queues[PORT_QUEUES];
 	// Set once.
@@ -117,13 +119,33 @@ static uint16_t rx_burst(
 	return got;
 }
 
+// Put the packets that are as long as the first, or longer, behind the others. Returns the number
+// of the others. The order is kept on both sides.
+static uint16_t long_set_aside(struct rte_mbuf *mbufs[], uint16_t count)
+{
+	struct rte_mbuf *aside[PORT_STAGE];
+	uint32_t length = mbufs[0]->pkt_len;
+	uint16_t shorter = 0, longer = 0;
+
+	for (uint16_t i = 0; i < count; i++) {
+		if (mbufs[i]->pkt_len < length)
+			mbufs[shorter++] = mbufs[i];
+		else
+			aside[longer++] = mbufs[i];
+	}
+	memcpy(mbufs + shorter, aside, longer * sizeof(aside[0]));
+	return shorter;
+}
+
+// The library stops at a frame that is longer than the guest's next buffer, as it does when there
+// is none. The one must not keep those behind it from a guest that has room for them.
 static uint16_t tx_burst(struct port *port, unsigned slot, struct rte_mbuf *mbufs[], uint16_t count)
 {
 	struct port_vhost *vhost = vhost_of(port);
 	int device = __atomic_load_n(&vhost->device, __ATOMIC_ACQUIRE);
 	uint16_t ring = transmit_ring(__atomic_load_n(&vhost->tx_queue[slot], __ATOMIC_RELAXED));
 	uint16_t sent = 0;
-	unsigned retries = 0;
+	unsigned retries = 0, aside = 0;
 
 	if (unlikely(device < 0))
 		return 0;
@@ -131,8 +153,11 @@ static uint16_t tx_burst(struct port *port, unsigned slot, struct rte_mbuf *mbuf
 		uint16_t now = rte_vhost_enqueue_burst(device, ring, mbufs + sent, count - sent);
 
 		sent += now;
-		if (now == 0 && (sent == 0 || ++retries > TX_RETRIES))
+		if (now > 0 || (sent > 0 && ++retries <= TX_RETRIES))
+			continue;
+		if (!vhost->single_buffers || ++aside > TX_ASIDE)
 			break;
+		count = sent + long_set_aside(mbufs + sent, count - sent);
 	}
 	rte_pktmbuf_free_bulk(mbufs, sent);
 	return sent;
@@ -269,6 +294,7 @@ static int on_device_new(int device)
 		vhost->guest_mtu = 0;
 	if (rte_vhost_get_vhost_vring(device, 0, &ring) == 0)
 		vhost->ring_size = ring.size;
+	vhost->single_buffers = !(vhost->features >> VHOST_FEATURE_MERGEABLE & 1);
 	vhost->running = true;
 	tx_queues_assign(vhost);
 	pthread_mutex_unlock(&vhost->lock);

@@ -11,6 +11,7 @@
 // ports of other kinds could not take them.
 extern const uint64_t vhost_features_refused;
 
+#define VHOST_FEATURE_MERGEABLE 15 // VIRTIO_NET_F_MRG_RXBUF
 #define VHOST_FEATURE_PACKED 34
 
 // Append the names of the bits of `features` to the array `names`; bits without a name as "bit 7".

@@ -147,6 +147,29 @@ def test_large_frames_in_merged_buffers(switch, bridge, packed):
         assert counters["tx_bytes"] == counters["tx_packets"] * 6000
 
 
+@pytest.mark.parametrize("packed", (False, True), ids=("split", "packed"))
+def test_frame_longer_than_the_guests_buffers(switch, bridge, tmp_path, packed):
+    """A guest without merged buffers misses the frames that fit into none, and no other."""
+    short = [bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / Raw(bytes(50)))] * 31
+    frames = ([short[0] + bytes(3000)] + short) * 3
+    path = switch.path("vh3.sock")
+    switch.add_port(bridge, "vh3", type="vhostuser", mode="server", path=path, ofport=3)
+    switch.vsctl("set", "Interface", "vh3", "mtu_request=9000")
+    switch.set_flows(bridge, "in_port=1,actions=output:3")
+    with Wire(switch, bridge, tmp_path) as wire, Guest([path], packed=packed, mrg_rxbuf=False,
+                                                       mode="rxonly") as guest:
+        guest.ready()
+        switch.wait_state("vh3", "running")
+        guest.start()
+        wire.add_input(1, frames)
+        wire.wait_received()
+        wait_until(lambda: guest.stats()["rx"] >= 3 * len(short), "the short frames")
+        assert switch.stats("vh3")["tx_packets"] == 3 * len(short)
+        assert drops(switch, "vh3") == {"tx_full": 3}
+        check_accounts(switch, "p1", "vh3")
+        guest.stop()
+
+
 def test_vanishing_in_the_middle(switch, bridge):
     """Guests that come and go ten times leave no trace but counters."""
     with PingPong(switch, bridge) as pair:
