@@ -89,13 +89,25 @@ static bool file_check(
 	return false;
 }
 
+// Does the argument name a network interface that has to be there? Other drivers make the interface
+// of that name, or mean a socket by it.
+static bool names_interface(const char *device, const char *key)
+{
+	static const char *const drivers[] = {"net_af_packet", "net_af_xdp", "net_pcap"};
+	static const char *const keys[] = {"iface", "rx_iface", "tx_iface", "rx_iface_in"};
+	bool driver = false, argument = false;
+
+	for (size_t i = 0; i < RTE_DIM(drivers); i++)
+		driver |= strncmp(device, drivers[i], strlen(drivers[i])) == 0;
+	for (size_t i = 0; i < RTE_DIM(keys); i++)
+		argument |= strcmp(key, keys[i]) == 0;
+	return driver && argument;
+}
+
 // What drivers explain badly: files and interfaces that are not there.
 static bool argument_check(
 	const char *device, const char *key, const char *value, struct rpc_error *error)
 {
-	bool interface = strcmp(key, "iface") == 0 || strcmp(key, "rx_iface") == 0 ||
-			 strcmp(key, "tx_iface") == 0 || strcmp(key, "rx_iface_in") == 0;
-
 	if (strcmp(key, "rx_pcap") == 0)
 		return file_check(device, key, value, error);
 	// Both ends in one process wait for each other when DPDK gets more memory.
@@ -107,8 +119,7 @@ static bool argument_check(
 			device, value, vhost_path_owner(value)->settings.name);
 		return false;
 	}
-	// net_tap makes its interface.
-	if (interface && strncmp(device, "net_tap", 7) != 0 && if_nametoindex(value) == 0) {
+	if (names_interface(device, key) && if_nametoindex(value) == 0) {
 		rpc_error_set(error, RPC_REFUSED,
 			"device %s, %s=%s: there is no such network interface; \"ip link\" lists "
 			"those that there are",

@@ -96,6 +96,13 @@ def test_refused(switch, bridge, case):
     switch.add_port(bridge, "x", type="dpdk", devargs="net_null5,no-rx=1")
 
 
+def test_iface_that_is_a_socket(switch, bridge):
+    """Not every driver means a network interface by iface=: to net_vhost it is a socket."""
+    path = switch.path("pmd.sock")
+    switch.add_port(bridge, "x", type="dpdk", devargs=f"net_vhost5,iface={path}")
+    assert os.path.exists(path) and switch.state("x") == "down"
+
+
 def test_busy_socket(switch, bridge):
     """A socket on which another program listens is not taken away; a stale one is."""
     path = switch.path("busy.sock")
