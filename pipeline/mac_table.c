@@ -59,6 +59,7 @@ static void buckets_of(
 	uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
 
 	hash *= 0xd6e8feb86659fd93ULL;
+	hash ^= hash >> 32;
 	*first = (hash >> 8) & table->bucket_mask;
 	*second = (hash >> 36) & table->bucket_mask;
 	if (*second == *first)
@@ -185,23 +186,25 @@ static uint32_t slot_age(const struct mac_table *table, int64_t slot, uint32_t n
 	return age > 0 ? age : 0;
 }
 
-// The slot of `bucket` that is empty, or else unseen for longest.
-static int64_t slot_to_use(const struct mac_table *table, uint32_t bucket, uint32_t now)
+// Of one bucket: how many slots are empty, one of them, and the slot unseen for longest.
+struct bucket_view {
+	unsigned empty;
+	int64_t empty_slot, oldest_slot;
+};
+
+static struct bucket_view bucket_look(const struct mac_table *table, uint32_t bucket, uint32_t now)
 {
-	int64_t oldest = (int64_t)bucket * SLOTS;
-	uint32_t oldest_age = 0;
+	struct bucket_view view = {0, -1, (int64_t)bucket * SLOTS};
 
 	for (int64_t slot = (int64_t)bucket * SLOTS; slot < (int64_t)(bucket + 1) * SLOTS; slot++) {
-		uint32_t age = slot_age(table, slot, now);
-
-		if (slot_at(table, slot)->key == 0)
-			return slot;
-		if (age >= oldest_age) {
-			oldest = slot;
-			oldest_age = age;
+		if (slot_at(table, slot)->key == 0) {
+			view.empty++;
+			view.empty_slot = slot;
+		} else if (slot_age(table, slot, now) > slot_age(table, view.oldest_slot, now)) {
+			view.oldest_slot = slot;
 		}
 	}
-	return oldest;
+	return view;
 }
 
 // Make room for one entry in a table that holds `capacity`: forget the one unseen for longest
@@ -225,19 +228,21 @@ static void evict_near(struct mac_table *table, uint32_t bucket, uint32_t now)
 		slot_clear(table, oldest);
 }
 
+// The emptier of the two buckets: that keeps pairs of full ones rare (Azar et al., "Balanced
+// Allocations", 1999).
 static int64_t slot_for_new(struct mac_table *table, uint64_t key, uint32_t now)
 {
+	struct bucket_view one, other;
 	uint32_t first, second;
-	int64_t one, other;
 
 	buckets_of(table, key, &first, &second);
-	one = slot_to_use(table, first, now);
-	if (slot_at(table, one)->key == 0)
-		return one;
-	other = slot_to_use(table, second, now);
-	if (slot_at(table, other)->key == 0)
-		return other;
-	return slot_age(table, other, now) > slot_age(table, one, now) ? other : one;
+	one = bucket_look(table, first, now);
+	other = bucket_look(table, second, now);
+	if (one.empty > 0 || other.empty > 0)
+		return one.empty >= other.empty ? one.empty_slot : other.empty_slot;
+	return slot_age(table, other.oldest_slot, now) > slot_age(table, one.oldest_slot, now)
+		       ? other.oldest_slot
+		       : one.oldest_slot;
 }
 
 bool mac_table_learn(
