@@ -55,6 +55,8 @@ int ofctl_dump_aggregate(struct ofctl *ofctl);
 int ofctl_parse_flow(struct ofctl *ofctl);
 int ofctl_parse_flows(struct ofctl *ofctl);
 
+int ofctl_lint(struct ofctl *ofctl); // (ofctl_lint.c)
+
 // About ports and tables (ofctl_ports.c).
 int ofctl_show(struct ofctl *ofctl);
 int ofctl_dump_ports(struct ofctl *ofctl);

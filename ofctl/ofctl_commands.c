@@ -37,6 +37,11 @@ static const struct ofctl_command commands[] = {
 		ofctl_parse_flow},
 	{{"parse-flows", "FILE", 1, 1, "Check a file of flows (- is the standard input)"},
 		ofctl_parse_flows},
+	{{"lint", "BRIDGE|FILE|BRIDGE FILE", 1, 2,
+		 "Look for flows that never match, tables that nothing leads to, lost ARP and the "
+		 "like: in a bridge, in a file (- is the standard input) without a switch, or in a "
+		 "file with the ports of a bridge; exit status 1 if there are errors"},
+		ofctl_lint},
 };
 
 const struct cli_command *ofctl_command_get(size_t index)
