@@ -29,7 +29,10 @@ static int flows_refused(
 {
 	json_t *errors = json_object_get(error->data, "errors");
 
-	if (error->code != RPC_FLOW_ERROR || error->data == NULL || source->lines == NULL)
+	// An error that has no place in the text is about all of it.
+	bool placed = errors != NULL || json_object_get(error->data, "offset") != NULL;
+
+	if (error->code != RPC_FLOW_ERROR || !placed || source->lines == NULL)
 		return ofctl_refused(ofctl, error);
 	warnings_print(ofctl, error->data, source);
 	if (json_is_array(errors)) {

@@ -117,6 +117,12 @@ static void entry_free(struct set_entry *entry)
 	free(entry);
 }
 
+static void entry_count(struct flow_set *set, const struct set_entry *entry, int change)
+{
+	set->count += (size_t)change;
+	set->table_counts[entry->public.flow.table] += (size_t)change;
+}
+
 // Takes over the contents of `flow`, unless there is no memory.
 static struct set_entry *entry_insert(
 	struct flow_set *set, uint64_t id, struct flow *flow, int64_t now_ms)
@@ -136,7 +142,7 @@ static struct set_entry *entry_insert(
 		buckets_grow(set);
 	TAILQ_INSERT_TAIL(&set->all, entry, all);
 	entry_link(set, entry);
-	set->count++;
+	entry_count(set, entry, 1);
 	if (id >= set->next_id)
 		set->next_id = id + 1;
 	return entry;
@@ -188,7 +194,7 @@ int flow_set_entry_remove(struct flow_set *set, struct set_entry *entry)
 		return -ENOMEM;
 	touch(set, entry);
 	entry_unlink(set, entry);
-	set->count--;
+	entry_count(set, entry, -1);
 	entry->is_removed = true;
 	contents_restore(entry); // what is removed is what was there before
 	return 0;
@@ -335,7 +341,7 @@ void flow_set_abort(struct flow_set *set)
 			continue;
 		if (!entry->is_removed) {
 			entry_unlink(set, entry);
-			set->count--;
+			entry_count(set, entry, -1);
 		}
 		untouch(set, entry);
 		entry_end(set, entry);
@@ -343,7 +349,7 @@ void flow_set_abort(struct flow_set *set)
 	while ((entry = TAILQ_FIRST(&set->touched))) {
 		if (entry->is_removed) {
 			entry_link(set, entry);
-			set->count++;
+			entry_count(set, entry, 1);
 		}
 		contents_restore(entry);
 		untouch(set, entry);
@@ -408,6 +414,11 @@ int flow_set_load(struct flow_set *set, uint64_t id, struct flow *flow, int64_t 
 size_t flow_set_count(const struct flow_set *set)
 {
 	return set->count;
+}
+
+size_t flow_set_table_count(const struct flow_set *set, uint8_t table)
+{
+	return set->table_counts[table];
 }
 
 const struct flow_entry *flow_set_find(const struct flow_set *set, uint64_t id)

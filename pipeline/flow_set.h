@@ -62,6 +62,7 @@ void flow_set_commit(struct flow_set *set);
 void flow_set_abort(struct flow_set *set);
 
 size_t flow_set_count(const struct flow_set *set);
+size_t flow_set_table_count(const struct flow_set *set, uint8_t table);
 const struct flow_entry *flow_set_find(const struct flow_set *set, uint64_t id);
 
 // All flows that `request` (as parsed for a delete) selects, sorted by table, then priority

@@ -42,6 +42,7 @@ struct flow_set {
 	struct set_entry **by_place;
 	size_t n_buckets; // of each, a power of two
 	size_t count;
+	size_t table_counts[UINT8_MAX + 1];
 	uint64_t next_id;
 	struct entry_list all;
 	struct entry_list touched;

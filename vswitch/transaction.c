@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vswitch/transaction.h"
 
+#include "vswitch/flow_limits.h"
 #include "vswitch/flows.h"
 #include "vswitch/log.h"
 #include "vswitch/model_edit.h"
@@ -173,6 +174,10 @@ static bool commit(void *context, struct rpc_error *error)
 		return false;
 	}
 	flows_secure(vs);
+	if (!flow_limits_check(vs, error)) {
+		cancel(vs);
+		return false;
+	}
 	if (model_changes(vs->model, &changes) == 0 && !flows_changed(vs)) {
 		cancel(vs); // nothing to keep either
 		return true;

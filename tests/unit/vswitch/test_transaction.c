@@ -451,6 +451,53 @@ static void assert_flows(struct fixture *f, const char *expected)
 	json_decref(result);
 }
 
+static void test_flow_limits(void **state)
+{
+	struct fixture *f = *state;
+
+	must(f, "[['bridge.add', {'name':'br0'}], ['db.set', {'table':'Bridge', 'record':'br0',"
+		"'values':{'fail_mode':'secure', 'other_config':{'flow-table-limit':'2',"
+		"'flow-bridge-limit':'3'}}}]]");
+	must(f, "[['flow.bundle', {'bridge':'br0', 'lines':"
+		"'priority=1,actions=drop\\npriority=2,actions=drop'}]]");
+	assert_false(call(f, "[['flow.add', {'bridge':'br0', 'flow':'priority=3,actions=drop'}]]"));
+	assert_error(f, RPC_FLOW_ERROR,
+		"table 0 of bridge br0 would have 3 flows, and its limit is 2; delete flows that "
+		"are no longer needed, or raise the limit: vsctl set Bridge br0 "
+		"other_config:flow-table-limit=3");
+	assert_string_equal(
+		json_string_value(json_object_get(f->error.data, "kind")), "table_full");
+	assert_int_equal(json_integer_value(json_object_get(f->error.data, "limit")), 2);
+	assert_null(json_object_get(f->error.data, "offset"));
+	assert_flows(f, "priority=2 actions=drop; priority=1 actions=drop");
+	// Replacing one, and more in between than at the end.
+	must(f, "[['flow.add', {'bridge':'br0', 'flow':'priority=2,actions=drop'}]]");
+	must(f, "[['flow.bundle', {'bridge':'br0', 'lines':'priority=3,actions=drop\\n"
+		"table=1,actions=drop\\ndelete_strict priority=3\\n'}]]");
+	assert_false(call(f, "[['flow.add', {'bridge':'br0', 'flow':'table=1,ip,actions=drop'}]]"));
+	assert_error(f, RPC_FLOW_ERROR, "bridge br0 would have 4 flows, and its limit is 3; ");
+	assert_error(f, RPC_FLOW_ERROR, "other_config:flow-bridge-limit=4");
+	assert_null(json_object_get(f->error.data, "table"));
+	// A higher limit in the same transaction; a replacement that does not fit.
+	must(f, "[['flow.add', {'bridge':'br0', 'flow':'table=1,ip,actions=drop'}], ['db.set', "
+		"{'table':'Bridge', 'record':'br0', 'values':{'other_config':"
+		"{'flow-bridge-limit':'9'}}}]]");
+	assert_false(call(f, "[['flow.replace', {'bridge':'br0', 'lines':"
+			     "'ip,actions=drop\\narp,actions=drop\\nrarp,actions=drop'}]]"));
+	assert_error(f, RPC_FLOW_ERROR, "table 0 of bridge br0 would have 3 flows");
+	// What is there stays when the limit is lowered, may change and go, but not grow.
+	must(f, "[['db.set', {'table':'Bridge', 'record':'br0', 'values':{'other_config':"
+		"{'flow-bridge-limit':'1', 'flow-table-limit':'1'}}}]]");
+	must(f, "[['flow.modify', {'bridge':'br0', 'flow':'table=0,actions=normal'}]]");
+	must(f, "[['flow.delete', {'bridge':'br0', 'flow':'table=1'}]]");
+	assert_false(call(f, "[['flow.add', {'bridge':'br0', 'flow':'priority=9,actions=drop'}]]"));
+	must(f, "[['flow.bundle', {'bridge':'br0', 'lines':"
+		"'delete_strict priority=1\\npriority=9,actions=drop'}]]");
+	assert_flows(f, "priority=9 actions=drop; priority=2 actions=NORMAL");
+	assert_in_step(f);
+	assert_stored(f);
+}
+
 static void test_first_flow(void **state)
 {
 	struct fixture *f = *state;
@@ -765,6 +812,7 @@ int main(void)
 		TEST(test_refused_call),
 		TEST(test_refused_flow),
 		TEST(test_flow_errors),
+		TEST(test_flow_limits),
 		TEST(test_first_flow),
 		TEST(test_bridge_anew),
 		TEST(test_flow_commands),

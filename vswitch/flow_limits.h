@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// How many flows a bridge and each of its tables may have: other_config:flow-bridge-limit and
+// flow-table-limit of Bridge. What counts is the end of a transaction, and only where it has more
+// flows than there were at its beginning: a limit that was lowered leaves alone what is there.
+
+#include <stdbool.h>
+
+#include "rpc/rpc_error.h"
+#include "vswitch/vswitch.h"
+
+// At the end of a transaction, before anything is stored. False with *error (RPC_FLOW_ERROR, data
+// of kind table_full, with bridge, table if it is one, limit and flows).
+bool flow_limits_check(struct vswitch *vs, struct rpc_error *error);
