@@ -10,6 +10,7 @@
 #include "pipeline/drop_reason.h"
 #include "pipeline/field.h"
 #include "pipeline/flow_error.h"
+#include "pipeline/flow_lint.h"
 #include "pipeline/protocol.h"
 
 static const char *const formats[] = {
@@ -166,6 +167,20 @@ static void print_error_kinds(void)
 	printf(".\n");
 }
 
+static void print_lint_kinds(void)
+{
+	printf("\n## Findings of lint\n\n"
+	       "What `ofctl lint` tells of; it ends with status 1 if there are errors.\n\n"
+	       "| kind | severity | meaning |\n"
+	       "|---|---|---|\n");
+	for (int i = 0; i < FLOW_LINT_KIND_COUNT; i++) {
+		const struct flow_lint_row *row = flow_lint_row((enum flow_lint_kind)i);
+
+		printf("| `%s` | %s | %s |\n", row->name,
+			row->severity == FLOW_LINT_ERROR ? "error" : "warning", row->help);
+	}
+}
+
 int main(void)
 {
 	printf("# Fields, actions and drop reasons\n\n"
@@ -179,5 +194,6 @@ int main(void)
 	print_actions();
 	print_drop_reasons();
 	print_error_kinds();
+	print_lint_kinds();
 	return ferror(stdout) || fflush(stdout) != 0;
 }
