@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/execute.h"
 
+#include "pipeline/observer.h"
 #include "pipeline/packet_vlan.h"
 #include "pipeline/pipeline_private.h"
 #include "pipeline/packet_format.h"
@@ -65,7 +66,25 @@ bool execution_settle(struct execution *execution)
 	return true;
 }
 
-bool execution_run_nested(struct execution *execution, const struct action_list *actions)
+// What the action notes is told apart from what was noted before.
+static __attribute__((cold, noinline)) bool run_observed(
+	struct execution *execution, const struct action *action)
+{
+	struct pipeline_observer *observer = execution->observer;
+	enum drop_reason before = execution->reason;
+	bool goes_on;
+
+	observer->begin(observer, action, execution->key);
+	execution->reason = DROP_REASON_COUNT;
+	goes_on = action_type_get(action->id)->run(execution, action);
+	observer->end(observer, action, execution->key, execution->reason);
+	if (execution->reason == DROP_REASON_COUNT)
+		execution->reason = before;
+	return goes_on;
+}
+
+static inline __attribute__((always_inline)) bool run_list(
+	struct execution *execution, const struct action_list *actions, const bool observed)
 {
 	// An empty list is how "drop" is written in OpenFlow.
 	if (actions->count == 0)
@@ -73,10 +92,18 @@ bool execution_run_nested(struct execution *execution, const struct action_list 
 	for (size_t i = 0; i < actions->count; i++) {
 		const struct action *action = &actions->items[i];
 
-		if (!action_type_get(action->id)->run(execution, action))
+		if (observed ? !run_observed(execution, action)
+			     : !action_type_get(action->id)->run(execution, action))
 			return false;
 	}
 	return true;
+}
+
+bool execution_run_nested(struct execution *execution, const struct action_list *actions)
+{
+	if (__builtin_expect(execution->observer != NULL, 0))
+		return run_list(execution, actions, true);
+	return run_list(execution, actions, false);
 }
 
 bool execution_run(struct execution *execution, const struct action_list *actions)

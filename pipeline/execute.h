@@ -20,6 +20,7 @@
 #define VLAN_AS_IS 0xffff
 
 struct port_set;
+struct pipeline_observer;
 
 struct execution {
 	struct pipeline *pipeline;
@@ -37,6 +38,7 @@ struct execution {
 	uint16_t pending_vlan; // how it leaves there: VLAN_AS_IS, or a VLAN ID, 0 for untagged
 	int16_t next_table;   // goto_table, or -1
 	enum drop_reason reason; // why, if nothing comes of it
+	struct pipeline_observer *observer; // NULL unless the packet is traced
 };
 
 // Send to `port` (a real port number) without any check, by way of the pending output.

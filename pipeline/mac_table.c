@@ -163,6 +163,18 @@ bool mac_table_seen(
 	return true;
 }
 
+bool mac_table_knows(
+	const struct mac_table *table, const uint8_t mac[6], uint16_t vlan, uint16_t port)
+{
+	uint64_t key = mac_key(mac, vlan);
+	int64_t slot;
+
+	if (!key_is_learnable(mac))
+		return true;
+	slot = find_slot(table, key);
+	return slot >= 0 && slot_port(table, slot, key) == port;
+}
+
 void mac_table_prefetch(const struct mac_table *table, const uint8_t mac[6], uint16_t vlan)
 {
 	uint32_t first, second;

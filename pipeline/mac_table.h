@@ -39,6 +39,10 @@ uint16_t mac_table_lookup(const struct mac_table *table, const uint8_t mac[6], u
 bool mac_table_seen(struct mac_table *table, const uint8_t mac[6], uint16_t vlan, uint16_t port,
 		uint32_t now);
 
+// Any thread. The answer of mac_table_seen(), without refreshing anything.
+bool mac_table_knows(
+	const struct mac_table *table, const uint8_t mac[6], uint16_t vlan, uint16_t port);
+
 // Prefetch what the two calls above will read.
 void mac_table_prefetch(const struct mac_table *table, const uint8_t mac[6], uint16_t vlan);
 

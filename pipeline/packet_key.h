@@ -20,6 +20,7 @@
 
 #define KEY_LINE_SIZE 64
 #define KEY_LINES 3
+#define KEY_ALL_LINES ((1u << KEY_LINES) - 1)
 #define KEY_WORDS (KEY_LINES * KEY_LINE_SIZE / 8)
 
 // Bits of packet_key.vlan_tci: the CFI bit is set in every key of a tagged packet, so 0 is

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/observer.h"
 #include "pipeline/pipeline_private.h"
 
 // Set-up, ports, and the burst. Transactions are in pipeline_flows.c, statistics in counters.c.
@@ -122,11 +123,16 @@ int pipeline_port_remove(struct pipeline *pipeline, uint16_t number)
 
 // --- Packets ---
 
+// Functions with a parameter `traced`, always a constant, are made twice: for the packet path, and
+// for pipeline_trace(), where nothing is counted and an observer looks on.
+#define SPECIALISED static inline __attribute__((always_inline))
+
 // What one burst needs, on the reader's stack.
 struct burst {
 	struct pipeline *pipeline;
 	struct pipeline_reader *reader;
 	struct pipeline_sink *sink;
+	struct pipeline_observer *observer; // only if traced
 	const struct port_set *ports;
 	uint64_t version;
 	uint64_t now_ms;
@@ -161,10 +167,16 @@ static inline void count_lookups(
 	__atomic_store_n(&counters->matched, counters->matched + matched, __ATOMIC_RELAXED);
 }
 
+static __attribute__((cold, noinline)) void observe_lookup(struct pipeline_observer *observer,
+	uint8_t table, const struct packet_key *key, const struct rule *best)
+{
+	observer->lookup(observer, table, key, best ? &best->flow->id : NULL);
+}
+
 const struct installed_flow *pipeline_lookup(struct execution *execution, uint8_t number)
 {
 	struct pipeline *pipeline = execution->pipeline;
-	struct pipeline_reader *reader = pipeline->readers[execution->reader];
+	struct pipeline_reader *reader = pipeline->readers[execution->reader]; // unused if traced
 	struct flow_table *table = __atomic_load_n(&pipeline->tables[number], __ATOMIC_ACQUIRE);
 	const struct packet_key *keys[1] = {execution->key};
 	const struct rule *best[1] = {NULL};
@@ -172,6 +184,10 @@ const struct installed_flow *pipeline_lookup(struct execution *execution, uint8_
 	execution->lookups++;
 	if (table)
 		flow_table_find(table, execution->version, keys, 1, 1, best);
+	if (__builtin_expect(execution->observer != NULL, 0)) {
+		observe_lookup(execution->observer, number, execution->key, best[0]);
+		return best[0] ? best[0]->flow : NULL;
+	}
 	count_lookups(reader, number, 1, best[0] != NULL);
 	if (!best[0])
 		return NULL;
@@ -195,7 +211,19 @@ static void run_simple(struct burst *burst, unsigned i, const struct installed_f
 		burst->sink->output(burst->sink, packet, port);
 }
 
-static void execution_start(struct burst *burst, unsigned i)
+// A list of at most one action, whose run function run_simple() stands for.
+static void observe_simple(struct burst *burst, unsigned i, const struct installed_flow *flow)
+{
+	struct pipeline_observer *observer = burst->observer;
+	const struct action *action = flow->flow.actions.items;
+
+	if (flow->flow.actions.count == 0)
+		return;
+	observer->begin(observer, action, &burst->keys[i]);
+	observer->end(observer, action, &burst->keys[i], DROP_REASON_COUNT);
+}
+
+SPECIALISED void execution_start(struct burst *burst, unsigned i, const bool traced)
 {
 	burst->executions[i] = (struct execution){
 		.pipeline = burst->pipeline,
@@ -210,20 +238,24 @@ static void execution_start(struct burst *burst, unsigned i)
 		.pending = OFPORT_NONE,
 		.next_table = -1,
 		.reason = DROP_ACTION_DROP,
+		.observer = traced ? burst->observer : NULL,
 	};
 	burst->started |= 1u << i;
 }
 
-static void run_flow(struct burst *burst, unsigned i, const struct installed_flow *flow)
+SPECIALISED void run_flow(
+	struct burst *burst, unsigned i, const struct installed_flow *flow, const bool traced)
 {
 	struct execution *execution = &burst->executions[i];
 
 	if (!(burst->started & 1u << i)) {
 		if (flow->simple) {
+			if (traced)
+				observe_simple(burst, i, flow);
 			run_simple(burst, i, flow);
 			return;
 		}
-		execution_start(burst, i);
+		execution_start(burst, i, traced);
 	}
 	execution->next_table = -1;
 	if (!execution_run(execution, &flow->flow.actions))
@@ -248,7 +280,8 @@ static void run_miss(struct burst *burst, unsigned i)
 }
 
 // Look the packets of `wanted` up in one table and run what they hit.
-static void run_table(struct burst *burst, uint8_t number, uint32_t wanted, unsigned count)
+SPECIALISED void table_body(
+	struct burst *burst, uint8_t number, uint32_t wanted, unsigned count, const bool traced)
 {
 	struct flow_table *table =
 		__atomic_load_n(&burst->pipeline->tables[number], __ATOMIC_ACQUIRE);
@@ -260,19 +293,35 @@ static void run_table(struct burst *burst, uint8_t number, uint32_t wanted, unsi
 	for (uint32_t left = wanted; left; left &= left - 1) {
 		unsigned i = __builtin_ctz(left);
 
+		if (traced)
+			observe_lookup(
+				burst->observer, number, &burst->keys[i], table ? best[i] : NULL);
 		if (!table || !best[i]) {
 			run_miss(burst, i);
 			continue;
 		}
 		matched++;
-		count_hit(burst->reader, best[i]->flow, burst->packets[i], burst->now_ms);
-		run_flow(burst, i, best[i]->flow);
+		if (!traced)
+			count_hit(burst->reader, best[i]->flow, burst->packets[i], burst->now_ms);
+		run_flow(burst, i, best[i]->flow, traced);
 	}
-	count_lookups(burst->reader, number, __builtin_popcount(wanted), matched);
+	if (!traced)
+		count_lookups(burst->reader, number, __builtin_popcount(wanted), matched);
+}
+
+static void run_table(struct burst *burst, uint8_t number, uint32_t wanted, unsigned count)
+{
+	table_body(burst, number, wanted, count, false);
+}
+
+static __attribute__((cold, noinline)) void trace_table(
+	struct burst *burst, uint8_t number, uint32_t wanted, unsigned count)
+{
+	table_body(burst, number, wanted, count, true);
 }
 
 // Goto only goes forward, so walking the tables upwards visits each at most once.
-static void run_waiting(struct burst *burst, unsigned count)
+SPECIALISED void run_waiting(struct burst *burst, unsigned count, const bool traced)
 {
 	while (burst->waiting) {
 		uint8_t lowest = UINT8_MAX;
@@ -289,16 +338,46 @@ static void run_waiting(struct burst *burst, unsigned count)
 				at_lowest |= 1u << i;
 		}
 		burst->waiting &= ~at_lowest;
-		run_table(burst, lowest, at_lowest, count);
+		if (traced)
+			trace_table(burst, lowest, at_lowest, count);
+		else
+			run_table(burst, lowest, at_lowest, count);
 	}
+}
+
+// From the parser to the end of every packet. The caller has filled in pipeline, sink, now_ms,
+// packets, and either reader and slot or the observer.
+SPECIALISED void burst_body(struct burst *burst, unsigned count, const bool traced)
+{
+	struct pipeline *pipeline = burst->pipeline;
+	struct pipeline_sink *sink = burst->sink;
+	unsigned lines;
+	uint32_t parsed = 0;
+
+	burst->waiting = 0;
+	burst->started = 0;
+	// The version comes first: lines and ports that it needs are there before it is published.
+	burst->version = __atomic_load_n(&pipeline->version, __ATOMIC_ACQUIRE);
+	lines = traced ? KEY_ALL_LINES : __atomic_load_n(&pipeline->lines, __ATOMIC_ACQUIRE);
+	burst->ports = __atomic_load_n(&pipeline->ports, __ATOMIC_ACQUIRE);
+	for (unsigned i = 0; i < count; i++) {
+		burst->key_pointers[i] = &burst->keys[i];
+		if (packet_parse(burst->packets[i], &burst->keys[i], lines))
+			parsed |= 1u << i;
+		else
+			sink->drop(sink, burst->packets[i], DROP_MALFORMED);
+	}
+	if (parsed && traced)
+		trace_table(burst, 0, parsed, count);
+	else if (parsed)
+		run_table(burst, 0, parsed, count);
+	run_waiting(burst, count, traced);
 }
 
 void pipeline_run(struct pipeline *pipeline, unsigned reader, struct packet *packets[],
 	unsigned count, uint64_t now_ms, struct pipeline_sink *sink)
 {
 	struct burst burst;
-	unsigned lines;
-	uint32_t parsed = 0;
 
 	burst.pipeline = pipeline;
 	burst.reader = pipeline->readers[reader];
@@ -306,20 +385,20 @@ void pipeline_run(struct pipeline *pipeline, unsigned reader, struct packet *pac
 	burst.slot = reader;
 	burst.now_ms = now_ms;
 	burst.packets = packets;
-	burst.waiting = 0;
-	burst.started = 0;
-	// The version comes first: lines and ports that it needs are there before it is published.
-	burst.version = __atomic_load_n(&pipeline->version, __ATOMIC_ACQUIRE);
-	lines = __atomic_load_n(&pipeline->lines, __ATOMIC_ACQUIRE);
-	burst.ports = __atomic_load_n(&pipeline->ports, __ATOMIC_ACQUIRE);
-	for (unsigned i = 0; i < count; i++) {
-		burst.key_pointers[i] = &burst.keys[i];
-		if (packet_parse(packets[i], &burst.keys[i], lines))
-			parsed |= 1u << i;
-		else
-			sink->drop(sink, packets[i], DROP_MALFORMED);
-	}
-	if (parsed)
-		run_table(&burst, 0, parsed, count);
-	run_waiting(&burst, count);
+	burst_body(&burst, count, false);
+}
+
+void pipeline_trace(struct pipeline *pipeline, struct packet *packet, uint64_t now_ms,
+	struct pipeline_sink *sink, struct pipeline_observer *observer)
+{
+	struct burst burst;
+
+	burst.pipeline = pipeline;
+	burst.reader = NULL;
+	burst.sink = sink;
+	burst.observer = observer;
+	burst.slot = 0;
+	burst.now_ms = now_ms;
+	burst.packets = &packet;
+	burst_body(&burst, 1, true);
 }
