@@ -8,8 +8,10 @@
 
 #include "datapath/clock.h"
 #include "datapath/datapath.h"
+#include "datapath/pmd.h"
 #include "pipeline/flow_json.h"
 #include "pipeline/flow_text.h"
+#include "pipeline/trace.h"
 #include "rpc/rpc_params.h"
 
 static void flow_refused(
@@ -188,6 +190,136 @@ static json_t *tables(void *context, json_t *params, struct rpc_error *error)
 	return all;
 }
 
+// --- Tracing ---
+
+// Ports of the bridge by number, for texts. items is malloc()ed.
+static bool names_of(const struct bridge *bridge, struct port_names *names)
+{
+	struct port_name *items = calloc(PORTS_MAX, sizeof(*items));
+
+	*names = (struct port_names){.bridge = bridge->name, .items = items};
+	for (unsigned number = 1; items && number <= OFPORT_MAX && names->count < PORTS_MAX;
+		number++) {
+		const struct port *port = bridge->ports[number];
+
+		if (port)
+			items[names->count++] =
+				(struct port_name){port->settings.name, (uint16_t)number};
+	}
+	return items != NULL;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+// Two digits a byte, without anything between. malloc()ed; NULL with *error.
+static uint8_t *frame_read(const char *hex, size_t *length, struct rpc_error *error)
+{
+	size_t digits = strlen(hex);
+	uint8_t *frame;
+
+	*length = digits / 2;
+	if (digits % 2 || digits == 0 || *length > TRACE_FRAME_MAX) {
+		rpc_error_set(error, RPC_REFUSED,
+			"frame: %zu hexadecimal digits; give two for each of 1 to %d bytes", digits,
+			TRACE_FRAME_MAX);
+		return NULL;
+	}
+	frame = malloc(*length);
+	for (size_t i = 0; frame && i < *length; i++) {
+		int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0) {
+			rpc_error_set(error, RPC_REFUSED,
+				"frame: \"%.2s\" at digit %zu is no hexadecimal byte", hex + 2 * i,
+				2 * i + 1);
+			free(frame);
+			return NULL;
+		}
+		frame[i] = (uint8_t)(high << 4 | low);
+	}
+	if (!frame)
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+	return frame;
+}
+
+// What the ports would do with the frames: sink_output() and slot_flush() of forward.c.
+static void outputs_judge(const struct bridge *bridge, json_t *outputs)
+{
+	json_t *output;
+	size_t i;
+
+	json_array_foreach (outputs, i, output) {
+		json_int_t number = json_integer_value(json_object_get(output, "ofport"));
+		const struct port *port =
+			number > 0 && number <= OFPORT_MAX ? bridge->ports[number] : NULL;
+		enum drop_reason reason = DROP_REASON_COUNT;
+
+		if (number == 0)
+			continue;
+		if (!port)
+			reason = DROP_NO_PORT;
+		else if (json_integer_value(json_object_get(output, "length")) >
+			 port_max_frame(port->settings.mtu))
+			reason = DROP_TX_TOO_LONG;
+		else if (!__atomic_load_n(&port->up, __ATOMIC_RELAXED))
+			reason = DROP_TX_DOWN;
+		if (port)
+			json_object_set_new(output, "port", json_string(port->settings.name));
+		if (reason == DROP_REASON_COUNT)
+			continue;
+		json_object_set_new(output, "drop", json_string(drop_reason_name(reason)));
+		json_object_set_new(output, "help", json_string(drop_reason_help(reason)));
+	}
+}
+
+static json_t *trace(void *context, json_t *params, struct rpc_error *error)
+{
+	struct bridge *bridge = bridge_get(context, params, error);
+	json_int_t in_port = json_integer_value(json_object_get(params, "in_port"));
+	const json_t *lost = json_object_get(params, "lost");
+	struct trace_request request = {
+		.in_port = (uint16_t)in_port,
+		.lost_max = lost ? (size_t)json_integer_value(lost) : TRACE_LOST_DEFAULT,
+		.now_ms = clock_ms(),
+	};
+	struct port_names names = {0};
+	uint8_t *frame;
+	json_t *result;
+
+	if (!bridge)
+		return NULL;
+	if (in_port < 1 || in_port > OFPORT_MAX || !bridge->ports[in_port]) {
+		rpc_error_set(error, RPC_NOT_FOUND,
+			"bridge %s has no port %lld that a packet could come from", bridge->name,
+			(long long)in_port);
+		return NULL;
+	}
+	frame = frame_read(
+		json_string_value(json_object_get(params, "frame")), &request.length, error);
+	if (!frame)
+		return NULL;
+	request.frame = frame;
+	if (json_is_true(json_object_get(params, "names")) && names_of(bridge, &names))
+		request.names = &names;
+	// What the threads have seen so far is part of the answer.
+	pmd_learn(context);
+	result = trace_run(bridge->pipeline, &request);
+	if (result)
+		outputs_judge(bridge, json_object_get(result, "outputs"));
+	else
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+	free((void *)names.items);
+	free(frame);
+	return result;
+}
+
 static const struct rpc_param params_apply[] = {
 	{"bridge", RPC_STRING, true, "the bridge"},
 	{"ops", RPC_ARRAY, true, "[\"add\", id, \"flow\"], [\"mod\", id, \"flow\"], [\"del\", id]"},
@@ -205,6 +337,15 @@ static const struct rpc_param params_stats[] = {
 	{NULL},
 };
 
+static const struct rpc_param params_trace[] = {
+	{"bridge", RPC_STRING, true, "the bridge"},
+	{"in_port", RPC_INTEGER, true, "number of the port that the packet comes from"},
+	{"frame", RPC_STRING, true, "the frame in hexadecimal, without FCS"},
+	{"names", RPC_BOOLEAN, false, "write ports by name"},
+	{"lost", RPC_INTEGER, false, "most flows listed as lost in each table; default 100"},
+	{NULL},
+};
+
 const struct rpc_method methods_flow[] = {
 	{"flow.apply", apply, params_apply, 0, "{}",
 		"Carry out all operations or none. When answered, every packet received later sees "
@@ -215,5 +356,8 @@ const struct rpc_method methods_flow[] = {
 	{"flow.tables", tables, params_bridge, 0,
 		"[{table, flows, lookups, matched, hashes, blocks, cost, memory}]",
 		"The flow tables that are or were in use."},
+	{"flow.trace", trace, params_trace, 0,
+		"{packet, steps, steps_omitted, outputs, drop?, help?}",
+		"What would become of a frame, and why. Nothing is changed, counted or sent."},
 	{NULL},
 };

@@ -13,6 +13,7 @@ extern const struct rpc_method port_methods[];
 extern const struct rpc_method db_methods[];
 extern const struct rpc_method flow_methods[];
 extern const struct rpc_method flow_show_methods[];
+extern const struct rpc_method trace_methods[];
 extern const struct rpc_method stats_methods[];
 extern const struct rpc_method pmd_methods[];
 extern const struct rpc_method fdb_methods[];
