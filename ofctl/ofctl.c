@@ -18,6 +18,8 @@ static const struct cli_option options[] = {
 	{"no-names", 0, NULL, false, "show ports by number (usual otherwise)"},
 	{"sort", 0, "FIELD", true, "dump flows sorted by a field, priority if none is given"},
 	{"rsort", 0, "FIELD", true, "the same, backwards"},
+	{"pcap", 0, "FILE[:N]", false,
+		"of trace: the N-th frame of a pcap file, the first if no N"},
 	{"bundle", 0, NULL, false, "all or nothing, as always; for scripts that say so"},
 	{0},
 };
@@ -72,6 +74,8 @@ static bool option_apply(struct ofctl *ofctl, struct cli_token *token)
 		ofctl->names = true;
 	else if (strcmp(name, "no-names") == 0)
 		ofctl->names = false;
+	else if (strcmp(name, "pcap") == 0)
+		ofctl->pcap = token->value;
 	else if (strcmp(name, "sort") == 0 || strcmp(name, "rsort") == 0) {
 		ofctl->sorted = true;
 		ofctl->reversed = name[0] == 'r';

@@ -19,6 +19,7 @@ struct ofctl {
 	bool sorted;
 	bool reversed;
 	const char *sort_field; // NULL: priority
+	const char *pcap;       // FILE or FILE:N, or NULL
 	int argc;               // words behind the name of the command
 	const char **argv;
 };
@@ -41,6 +42,9 @@ int ofctl_refused(const struct ofctl *ofctl, struct rpc_error *error);
 int ofctl_call_and_print(struct ofctl *ofctl, const char *method, json_t *params,
 	void (*print)(const struct ofctl *ofctl, const json_t *result, FILE *out));
 
+// The same for what was said about one flow that was an argument: with a caret under the place.
+int ofctl_flow_refused(struct ofctl *ofctl, const char *flow, struct rpc_error *error);
+
 // Commands about flows (ofctl_flows.c).
 int ofctl_add_flow(struct ofctl *ofctl);
 int ofctl_add_flows(struct ofctl *ofctl);
@@ -62,3 +66,6 @@ int ofctl_show(struct ofctl *ofctl);
 int ofctl_dump_ports(struct ofctl *ofctl);
 int ofctl_dump_ports_desc(struct ofctl *ofctl);
 int ofctl_dump_tables(struct ofctl *ofctl);
+
+// What would become of a packet (ofctl_trace.c).
+int ofctl_trace(struct ofctl *ofctl);

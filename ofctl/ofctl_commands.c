@@ -33,6 +33,10 @@ static const struct ofctl_command commands[] = {
 		 "What replace-flows would change: + comes, - goes, ! changes; exit status 1 if "
 		 "anything"},
 		ofctl_diff_flows},
+	{{"trace", "BRIDGE FLOW [HEX]", 2, 3,
+		 "What would become of a packet, and why: one made from the match FLOW, or, with "
+		 "in_port=PORT for FLOW, the frame HEX or one of a file (--pcap)"},
+		ofctl_trace},
 	{{"parse-flow", "FLOW", 1, 1, "Check a flow without a switch and print what it means"},
 		ofctl_parse_flow},
 	{{"parse-flows", "FILE", 1, 1, "Check a file of flows (- is the standard input)"},

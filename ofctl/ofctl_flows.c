@@ -51,6 +51,13 @@ static int flows_refused(
 	return CLI_EXIT_REFUSED;
 }
 
+int ofctl_flow_refused(struct ofctl *ofctl, const char *flow, struct rpc_error *error)
+{
+	struct flow_source source = {.lines = flow};
+
+	return flows_refused(ofctl, &source, error);
+}
+
 // Call, show warnings, and the result if JSON is wanted. `print` may be NULL: silent when done.
 static int flows_call(struct ofctl *ofctl, const char *method, json_t *params,
 	const struct flow_source *source, int (*print)(const json_t *result, FILE *out))
