@@ -100,6 +100,17 @@ static bool only_ingress(const struct match *match)
 	return match_equal(match, &ingress);
 }
 
+// Where the field stands in the text that was given, if it is called there as in the message.
+static void error_place(struct flow_error *reason, const char *text)
+{
+	const char *at = text ? strstr(text, reason->field) : NULL;
+
+	if (!at)
+		return;
+	reason->offset = (size_t)(at - text);
+	reason->length = strcspn(at, ", \t");
+}
+
 static json_t *made_frame(const struct match *match, const json_t *flow, struct rpc_error *error)
 {
 	uint8_t frame[FRAME_MAKE_MAX];
@@ -108,6 +119,7 @@ static json_t *made_frame(const struct match *match, const json_t *flow, struct 
 	size_t length;
 
 	if (frame_make(match, frame, &length, &reason) != 0) {
+		error_place(&reason, json_string_value(flow));
 		rpc_error_set(error, RPC_FLOW_ERROR, "%s", reason.message);
 		error->data = flow_error_to_json(&reason);
 		json_object_set(error->data, "text", (json_t *)flow);
