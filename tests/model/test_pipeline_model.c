@@ -3,10 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/key_fields.h"
+#include "pipeline/observer.h"
 #include "tests/model/model_program.h"
 
 // The pipeline against the oracle: random programs of flows, random packets. For each packet, what
-// is sent where, byte for byte and in order, and every drop reason must be the same.
+// is sent where, byte for byte and in order, and every drop reason must be the same. The first
+// packet of every fourth burst is traced before, which must come to the same without leaving a
+// trace, and the reasons why flows lost must agree with what matches say.
 //
 //   test_pipeline_model [SEED [PACKETS]]
 //
@@ -26,8 +30,13 @@ struct block {
 struct bench {
 	struct pipeline_sink sink;
 	struct program *program;
-	struct oracle_outcome outcomes[PIPELINE_BURST]; // of the pipeline, by origin
+	struct oracle_outcome outcomes[PIPELINE_BURST + 1]; // of the pipeline, by origin
 	unsigned alive;
+	// Of the packet that is traced, whose origin is PIPELINE_BURST.
+	struct pipeline_observer observer;
+	unsigned bursts; // so far
+	unsigned depth;  // of actions
+	bool reasons_agree;
 };
 
 static struct bench *bench_of(struct pipeline_sink *sink)
@@ -93,7 +102,115 @@ static struct packet *sink_copy(struct pipeline_sink *sink, const struct packet 
 static void sink_learn(
 	struct pipeline_sink *sink, const uint8_t mac[6], uint16_t vlan, uint16_t port)
 {
+	// A traced packet learns too, for a while: what becomes of it may depend on its address.
 	mac_table_learn(pipeline_mac_table(bench_of(sink)->program->pipeline), mac, vlan, port, 1);
+}
+
+// --- Tracing ---
+
+struct contest {
+	const struct packet_key *key;
+	const uint64_t *winner;
+	const struct flow *won; // NULL: a miss
+	uint8_t table;
+	bool agree;
+};
+
+// Each flow of the table: does it differ exactly if it does not hit, and is none that hits better
+// than the winner?
+static bool contest_check(void *context, const struct pipeline_flow_stats *stats)
+{
+	struct contest *contest = context;
+	const struct flow *flow = stats->flow;
+	const struct flow *won = contest->won;
+	struct match_difference difference;
+	bool hits;
+
+	if (flow->table != contest->table)
+		return true;
+	hits = match_hits(&flow->match, contest->key);
+	if (match_first_difference(&flow->match, contest->key, NULL, &difference) == hits)
+		contest->agree = false;
+	if (hits && (!won || flow->priority > won->priority ||
+			    (flow->priority == won->priority &&
+				    match_compare(&flow->match, &won->match) < 0)))
+		contest->agree = false;
+	if (won && stats->id == *contest->winner && !hits)
+		contest->agree = false;
+	return contest->agree;
+}
+
+static struct bench *observing(struct pipeline_observer *observer)
+{
+	return (struct bench *)((char *)observer - offsetof(struct bench, observer));
+}
+
+static void observe_lookup(struct pipeline_observer *observer, uint8_t table,
+	const struct packet_key *key, const uint64_t *flow)
+{
+	struct bench *bench = observing(observer);
+	struct pipeline *pipeline = bench->program->pipeline;
+	struct contest contest = {key, flow, NULL, table, true};
+	struct pipeline_flow_stats stats;
+
+	if (flow) {
+		if (pipeline_flow_stats(pipeline, *flow, &stats) != 0)
+			abort();
+		contest.won = stats.flow;
+	}
+	pipeline_flow_each(pipeline, contest_check, &contest);
+	bench->reasons_agree &= contest.agree;
+}
+
+static void observe_begin(struct pipeline_observer *observer, const struct action *action,
+	const struct packet_key *key)
+{
+	observing(observer)->depth++;
+}
+
+static void observe_end(struct pipeline_observer *observer, const struct action *action,
+	const struct packet_key *key, enum drop_reason noted)
+{
+	observing(observer)->depth--;
+}
+
+static void observe_normal(
+	struct pipeline_observer *observer, const struct normal_decision *decision)
+{
+	// What comes of it is compared.
+}
+
+// What the traced packet taught the table must not be known when it really runs.
+static void macs_restore(struct mac_table *macs, const struct mac_entry *entries, size_t count)
+{
+	mac_table_flush(macs, OFPORT_NONE, -1);
+	for (size_t i = 0; i < count; i++)
+		mac_table_learn(macs, entries[i].mac, entries[i].vlan, entries[i].port, 1);
+}
+
+// Into outcomes[PIPELINE_BURST]. False, with a message, if it contradicts itself.
+static bool trace_one(struct bench *bench, const struct model_packet *given)
+{
+	struct block *block =
+		block_open(bench, given->bytes, given->length, given->linear, given->headroom);
+	struct mac_table *macs = pipeline_mac_table(bench->program->pipeline);
+	static struct mac_entry entries[MAC_TABLE_SIZE_DEFAULT];
+	size_t cursor = 0, count = 0;
+
+	if (bench->program->has_normal)
+		count = mac_table_list(macs, 1, &cursor, entries, MAC_TABLE_SIZE_DEFAULT);
+	block->packet.in_port = given->in_port;
+	block->origin = PIPELINE_BURST;
+	bench->reasons_agree = true;
+	pipeline_trace(
+		bench->program->pipeline, &block->packet, 1000, &bench->sink, &bench->observer);
+	if (bench->program->has_normal)
+		macs_restore(macs, entries, count);
+	if (bench->alive == 0 && bench->depth == 0 && bench->reasons_agree)
+		return true;
+	printf("the trace has %u packets left, %u actions open, reasons %s\n", bench->alive,
+		bench->depth, bench->reasons_agree ? "right" : "wrong");
+	return false;
 }
 
 // --- Comparing ---
@@ -176,7 +293,8 @@ static bool run_burst(struct bench *bench, const struct model_packet *packets, u
 {
 	struct program *program = bench->program;
 	struct packet *pointers[PIPELINE_BURST];
-	bool equal = true;
+	bool traced = bench->bursts++ % 4 == 0;
+	bool equal = !traced || trace_one(bench, &packets[0]);
 
 	for (unsigned i = 0; i < count; i++) {
 		struct block *block = block_open(bench, packets[i].bytes, packets[i].length,
@@ -196,6 +314,10 @@ static bool run_burst(struct bench *bench, const struct model_packet *packets, u
 		printf("%u packets have not ended\n", bench->alive);
 		equal = false;
 	}
+	if (traced && !outcomes_equal(&bench->outcomes[PIPELINE_BURST], &bench->outcomes[0])) {
+		print_outcome("trace", &bench->outcomes[PIPELINE_BURST]);
+		equal = false;
+	}
 	for (unsigned i = 0; i < count; i++) {
 		struct oracle_outcome expected = {0};
 
@@ -213,7 +335,7 @@ static bool run_burst(struct bench *bench, const struct model_packet *packets, u
 			totals->drops[reason] += expected.drops[reason];
 		oracle_outcome_free(&expected);
 	}
-	for (unsigned i = 0; i < PIPELINE_BURST; i++)
+	for (unsigned i = 0; i <= PIPELINE_BURST; i++)
 		oracle_outcome_free(&bench->outcomes[i]);
 	return equal;
 }
@@ -224,6 +346,7 @@ static bool run_program(uint64_t seed, unsigned packets, struct totals *totals)
 	static struct model_packet burst[PIPELINE_BURST];
 	struct bench bench = {
 		.sink = {sink_output, sink_drop, sink_copy, sink_learn},
+		.observer = {observe_lookup, observe_begin, observe_end, observe_normal},
 		.program = &program,
 	};
 	bool good = true, changed = false;
