@@ -342,7 +342,8 @@ static const struct rpc_param params_trace[] = {
 	{"in_port", RPC_INTEGER, true, "number of the port that the packet comes from"},
 	{"frame", RPC_STRING, true, "the frame in hexadecimal, without FCS"},
 	{"names", RPC_BOOLEAN, false, "write ports by name"},
-	{"lost", RPC_INTEGER, false, "most flows listed as lost in each table; default 100"},
+	{"lost", RPC_INTEGER, false,
+		"most flows listed as lost in each table, up to 1000; default 100"},
 	{NULL},
 };
 
@@ -357,7 +358,7 @@ const struct rpc_method methods_flow[] = {
 		"[{table, flows, lookups, matched, hashes, blocks, cost, memory}]",
 		"The flow tables that are or were in use."},
 	{"flow.trace", trace, params_trace, 0,
-		"{packet, steps, steps_omitted, outputs, drop?, help?}",
+		"{packet, steps, steps_omitted, outputs, outputs_omitted, drop?, help?}",
 		"What would become of a frame, and why. Nothing is changed, counted or sent."},
 	{NULL},
 };

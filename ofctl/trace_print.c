@@ -40,7 +40,8 @@ static void fields_print(const json_t *fields, FILE *out)
 static void frame_print(const json_t *frame, FILE *out)
 {
 	fields_print(json_object_get(frame, "fields"), out);
-	fprintf(out, "  %s\n", string_of(frame, "frame"));
+	if (json_object_get(frame, "frame") != NULL)
+		fprintf(out, "  %s\n", string_of(frame, "frame"));
 }
 
 // --- Tables ---
@@ -227,5 +228,7 @@ void trace_print(const json_t *trace, FILE *out)
 		fprintf(out, "\n%lld more steps\n", number_of(trace, "steps_omitted"));
 	json_array_foreach (json_object_get(trace, "outputs"), index, item)
 		output_print(item, out);
+	if (number_of(trace, "outputs_omitted") > 0)
+		fprintf(out, "\n%lld more outputs\n", number_of(trace, "outputs_omitted"));
 	verdict_print(trace, out);
 }

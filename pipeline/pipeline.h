@@ -87,6 +87,10 @@ int pipeline_flow_stats(const struct pipeline *pipeline, uint64_t id, struct pip
 void pipeline_flow_each(const struct pipeline *pipeline,
 		bool (*fn)(void *context, const struct pipeline_flow_stats *stats), void *context);
 
+// The same for one table, without asking for counters: much cheaper.
+void pipeline_table_each(const struct pipeline *pipeline, uint8_t table,
+		bool (*fn)(void *context, uint64_t id, const struct flow *flow), void *context);
+
 struct pipeline_table_stats {
 	uint64_t lookups;
 	uint64_t matched;

@@ -496,3 +496,14 @@ void pipeline_flow_each(const struct pipeline *pipeline,
 		}
 	}
 }
+
+void pipeline_table_each(const struct pipeline *pipeline, uint8_t table,
+	bool (*fn)(void *context, uint64_t id, const struct flow *flow), void *context)
+{
+	const struct flow_store *store = pipeline->flows;
+
+	for (size_t b = 0; b < store->bucket_count; b++)
+		for (struct installed_flow *flow = store->buckets[b]; flow; flow = flow->next)
+			if (flow->flow.table == table && !fn(context, flow->id, &flow->flow))
+				return;
+}

@@ -27,6 +27,9 @@ struct trace {
 	const struct packet *original;
 	json_t *result, *steps, *outputs;
 	size_t omitted; // steps
+	size_t outputs_omitted;
+	size_t bytes;       // of frames that left
+	unsigned explained; // lookups
 	unsigned depth;
 	// By depth: the action that runs, and the fields before it.
 	json_t *open[DEPTH_MAX];
@@ -92,34 +95,32 @@ static int precedence_compare(const void *a, const void *b)
 	return match_compare(x->match, y->match);
 }
 
-// The flows of a table that come before the winner.
+// The flows of a table that come before the winner: how many, and the first of them in order.
 struct contest {
-	uint8_t table;
 	const struct precedence *winner; // NULL: none
 	struct precedence *items;
-	size_t count, room;
+	size_t count, most;
+	size_t total;
 };
 
-static bool contest_add(void *context, const struct pipeline_flow_stats *stats)
+static bool contest_add(void *context, uint64_t id, const struct flow *flow)
 {
 	struct contest *contest = context;
-	const struct flow *flow = stats->flow;
-	struct precedence item = {flow->priority, &flow->match, stats->id};
+	struct precedence item = {flow->priority, &flow->match, id};
+	struct precedence *items = contest->items;
+	size_t place = contest->count;
 
-	if (flow->table != contest->table)
-		return true;
 	if (contest->winner && precedence_compare(&item, contest->winner) >= 0)
 		return true;
-	if (contest->count == contest->room) {
-		size_t room = contest->room ? contest->room * 2 : 64;
-		struct precedence *more = realloc(contest->items, room * sizeof(*more));
-
-		if (!more)
-			return false;
-		contest->items = more;
-		contest->room = room;
-	}
-	contest->items[contest->count++] = item;
+	contest->total++;
+	while (place > 0 && precedence_compare(&item, &items[place - 1]) < 0)
+		place--;
+	if (place == contest->most)
+		return true;
+	if (contest->count < contest->most)
+		contest->count++;
+	memmove(&items[place + 1], &items[place], (contest->count - place - 1) * sizeof(items[0]));
+	items[place] = item;
 	return true;
 }
 
@@ -149,24 +150,24 @@ static void table_explain(const struct trace *trace, json_t *step, uint8_t table
 	const struct packet_key *key, const struct pipeline_flow_stats *winner)
 {
 	struct precedence best;
-	struct contest contest = {.table = table};
+	struct contest contest = {0};
 	json_t *lost = json_array();
-	size_t shown;
 
 	if (winner) {
 		best = (struct precedence){
 			winner->flow->priority, &winner->flow->match, winner->id};
 		contest.winner = &best;
 	}
-	pipeline_flow_each(trace->pipeline, contest_add, &contest);
-	if (contest.count > 0)
-		qsort(contest.items, contest.count, sizeof(contest.items[0]), precedence_compare);
-	shown = contest.count < trace->request->lost_max ? contest.count : trace->request->lost_max;
-	for (size_t i = 0; i < shown; i++)
+	contest.most = trace->request->lost_max < TRACE_LOST_MAX ? trace->request->lost_max
+								 : TRACE_LOST_MAX;
+	contest.items = calloc(contest.most + 1, sizeof(contest.items[0]));
+	if (contest.items)
+		pipeline_table_each(trace->pipeline, table, contest_add, &contest);
+	for (size_t i = 0; i < contest.count; i++)
 		json_array_append_new(lost, loser_json(trace, &contest.items[i], key));
 	json_object_set_new(step, "lost", lost);
 	json_object_set_new(
-		step, "lost_omitted", json_integer((json_int_t)(contest.count - shown)));
+		step, "lost_omitted", json_integer((json_int_t)(contest.total - contest.count)));
 	free(contest.items);
 }
 
@@ -186,7 +187,8 @@ static void observe_lookup(struct pipeline_observer *observer, uint8_t table,
 	if (key->in_port != htobe16(trace->request->in_port))
 		json_object_set_new(step, "as_port", json_integer(be16toh(key->in_port)));
 	json_object_set_new(step, "flow", hit ? flow_json(trace, &winner) : json_null());
-	table_explain(trace, step, table, key, hit ? &winner : NULL);
+	if (trace->explained++ < TRACE_EXPLAINED_MAX)
+		table_explain(trace, step, table, key, hit ? &winner : NULL);
 	step_add(trace, step);
 }
 
@@ -326,13 +328,30 @@ static json_t *frame_json(
 	return json;
 }
 
+// The next output, with its frame as long as the answer does not grow out of bounds. NULL: too
+// many.
+static json_t *output_add(struct trace *trace, const struct packet *packet)
+{
+	json_t *output;
+
+	if (json_array_size(trace->outputs) >= TRACE_OUTPUTS_MAX) {
+		trace->outputs_omitted++;
+		return NULL;
+	}
+	trace->bytes += packet->length;
+	output = trace->bytes <= TRACE_BYTES_MAX
+			 ? frame_json(packet, 0, trace->request->names)
+			 : json_pack("{s:I}", "length", (json_int_t)packet->length);
+	json_array_append_new(trace->outputs, output);
+	return output;
+}
+
 static void sink_output(struct pipeline_sink *sink, struct packet *packet, uint16_t port)
 {
 	struct trace *trace = trace_of_sink(sink);
-	json_t *output = frame_json(packet, 0, trace->request->names);
+	json_t *output = output_add(trace, packet);
 
 	json_object_set_new(output, "ofport", json_integer(port));
-	json_array_append_new(trace->outputs, output);
 	free(packet);
 }
 
@@ -341,10 +360,8 @@ static void sink_drop(struct pipeline_sink *sink, struct packet *packet, enum dr
 	struct trace *trace = trace_of_sink(sink);
 	json_t *at = trace->result;
 
-	if (packet != trace->original) {
-		at = frame_json(packet, 0, trace->request->names);
-		json_array_append_new(trace->outputs, at);
-	}
+	if (packet != trace->original)
+		at = output_add(trace, packet);
 	// What was left over after its copies were sent was not lost.
 	if (packet != trace->original || reason != DROP_CONSUMED) {
 		json_object_set_new(at, "drop", json_string(drop_reason_name(reason)));
@@ -397,5 +414,7 @@ json_t *trace_run(struct pipeline *pipeline, const struct trace_request *request
 	trace.original = packet;
 	pipeline_trace(pipeline, packet, request->now_ms, &trace.sink, &trace.observer);
 	json_object_set_new(trace.result, "steps_omitted", json_integer((json_int_t)trace.omitted));
+	json_object_set_new(
+		trace.result, "outputs_omitted", json_integer((json_int_t)trace.outputs_omitted));
 	return trace.result;
 }

@@ -15,12 +15,17 @@
 //       "port": 2 or null, "multicast": false}],
 //    "steps_omitted": 0,
 //    "outputs": [{"ofport": 2, "length": 60, "frame": "hex", "fields": {...}}],
+//    "outputs_omitted": 0,
 //    "drop"?: "table_miss", "help"?: "no flow of the table matched"}
 //
 // FLOW is {"id", "priority", "cookie", "packets", "bytes", "used_ms", "text"}. "before" or "after"
 // is null where the packet did not have the field, or has it no more. "outputs" are in the order in
 // which they leave; one that fails on its way has "drop" instead of "ofport". "drop" beside them is
 // the end of the packet itself.
+//
+// A program that runs in circles makes no answer without bounds: steps and outputs are counted
+// beyond a limit, only the first lookups say which flows lost, and outputs beyond some megabytes
+// come without their frames.
 //
 // The packet runs through pipeline_trace(), so nothing of the pipeline is changed. Control thread,
 // not within a transaction.
@@ -33,9 +38,13 @@
 #include "pipeline/flow_text.h"
 #include "pipeline/pipeline.h"
 
-#define TRACE_FRAME_MAX 65000
+#define TRACE_FRAME_MAX 16384
 #define TRACE_STEPS_MAX 1000
+#define TRACE_EXPLAINED_MAX 32 // lookups with "lost" and "lost_omitted"
+#define TRACE_OUTPUTS_MAX 2000
+#define TRACE_BYTES_MAX (2u << 20) // of frames in outputs
 #define TRACE_LOST_DEFAULT 100
+#define TRACE_LOST_MAX 1000 // whatever is asked for
 
 struct trace_request {
 	const uint8_t *frame; // from the Ethernet header on, no FCS

@@ -173,14 +173,16 @@ static const struct rpc_param trace_params[] = {
 	{"in_port", RPC_ANY, false,
 		"name or number of the port that it comes from, if flow does not say it"},
 	{"names", RPC_BOOLEAN, false, "write ports by name"},
-	{"lost", RPC_INTEGER, false, "most flows listed as lost in each table; default 100"},
+	{"lost", RPC_INTEGER, false,
+		"most flows listed as lost in each table, up to 1000; default 100"},
 	{0},
 };
 
 const struct rpc_method trace_methods[] = {
 	{"flow.trace", flow_trace, trace_params, 0,
-		"{packet, steps, steps_omitted, outputs: [{ofport?, port?, length, frame, fields, "
-		"drop?, help?}], drop?, help?}",
+		"{packet, steps, steps_omitted, outputs: [{ofport?, port?, length, frame?, "
+		"fields?, "
+		"drop?, help?}], outputs_omitted, drop?, help?}",
 		"What would become of a packet, and why; nothing is changed, counted or sent. "
 		"Steps are the tables (the flow that won, those before it that lost and the first "
 		"field in which they differ), the actions with what they changed, and what NORMAL "

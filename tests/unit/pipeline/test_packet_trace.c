@@ -381,6 +381,54 @@ static void test_wide_loop(void **state)
 	assert_string_equal(string_at(result, "drop"), "resubmit_limit");
 	assert_int_equal(json_array_size(json_object_get(result, "steps")), TRACE_STEPS_MAX);
 	assert_true(number_at(result, "steps_omitted") > 1000);
+	// Only so many lookups are explained.
+	assert_non_null(json_object_get(step(result, "table", TRACE_EXPLAINED_MAX - 1), "lost"));
+	assert_null(json_object_get(step(result, "table", TRACE_EXPLAINED_MAX), "lost"));
+	json_decref(result);
+}
+
+static void test_many_outputs(void **state)
+{
+	struct bench *bench = *state;
+	const char *flows[16];
+	char texts[15][64];
+	json_t *result;
+
+	for (int t = 0; t < 14; t++) {
+		snprintf(texts[t], sizeof(texts[t]),
+			"table=%d,actions=2,3,resubmit(,%d),resubmit(,%d)", t, t + 1, t + 1);
+		flows[t] = texts[t];
+	}
+	flows[14] = NULL;
+	install(bench, flows);
+	result = trace(bench, "in_port=1");
+	assert_int_equal(json_array_size(json_object_get(result, "outputs")), TRACE_OUTPUTS_MAX);
+	assert_in_range(number_at(result, "outputs_omitted"), 1001, 10000);
+	assert_string_equal(string_at(result, "drop"), "resubmit_limit");
+	json_decref(result);
+}
+
+// Frames are left out when they would be too much, not the outputs.
+static void test_many_bytes(void **state)
+{
+	static uint8_t frame[TRACE_FRAME_MAX];
+	struct bench *bench = *state;
+	char text[4096];
+	struct trace_request request = {
+		.frame = frame, .length = sizeof(frame), .in_port = 1, .now_ms = NOW_MS};
+	const size_t fit = TRACE_BYTES_MAX / TRACE_FRAME_MAX;
+	size_t length = (size_t)snprintf(text, sizeof(text), "actions=2");
+	json_t *result;
+
+	for (size_t i = 0; i < fit; i++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, ",2");
+	INSTALL(bench, text);
+	result = trace_run(bench->pipeline, &request);
+	assert_int_equal(json_array_size(json_object_get(result, "outputs")), fit + 1);
+	assert_non_null(json_object_get(output(result, fit - 1), "frame"));
+	assert_null(json_object_get(output(result, fit), "frame"));
+	assert_int_equal(number_at(output(result, fit), "length"), TRACE_FRAME_MAX);
+	assert_int_equal(number_at(output(result, fit), "ofport"), 2);
 	json_decref(result);
 }
 
@@ -440,6 +488,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_normal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wide_loop, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_outputs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_bytes, setup, teardown),
 		cmocka_unit_test(test_differences_agree),
 	};
 
