@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The search of full-width blocks with AVX-512: a row is one register.
 
-#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl")
-
 #include <immintrin.h>
 
 #include "pipeline/lookup_bits_private.h"
 
-static inline __attribute__((always_inline)) bool rows_and_avx512(const struct bits *bits,
+// Of each function rather than of the file, which only GCC knows.
+#define AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl")))
+
+AVX512 static inline __attribute__((always_inline)) bool rows_and_avx512(const struct bits *bits,
 	const struct row_table *table, const struct packet_key *key, uint64_t hits[ROW_WORDS_MAX])
 {
 	__m512i sum = _mm512_load_si512(bits->valid);
@@ -41,7 +42,7 @@ bool lookup_bits_has_avx512(void)
 	       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
 
-void lookup_bits_find_avx512(const struct bits *bits, const struct row_table *table,
+AVX512 void lookup_bits_find_avx512(const struct bits *bits, const struct row_table *table,
 	uint64_t version, const struct packet_key *const keys[], uint32_t wanted,
 	const struct rule *best[])
 {
