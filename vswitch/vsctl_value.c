@@ -30,6 +30,28 @@ static size_t quoted_length(const char *text)
 	return 0;
 }
 
+// A string up to one of `ends`, without the blanks at its end. NULL with *error. malloc()ed.
+static char *bare_parse(const char **text, const char *ends, struct rpc_error *error)
+{
+	const char *start = *text;
+	size_t length = strcspn(start, ends);
+	json_t *checked;
+	char *atom;
+
+	*text += length;
+	while (length > 0 && isspace((unsigned char)start[length - 1]))
+		length--;
+	// JSON could not carry it.
+	checked = json_stringn(start, length);
+	if (checked == NULL) {
+		rpc_error_set(error, RPC_INVALID_PARAMS, "the value is not UTF-8");
+		return NULL;
+	}
+	atom = strdup(json_string_value(checked));
+	json_decref(checked);
+	return atom;
+}
+
 // One string, quoted, or bare up to one of `ends`. NULL with *error. malloc()ed.
 static char *atom_parse(const char **text, const char *ends, struct rpc_error *error)
 {
@@ -39,14 +61,8 @@ static char *atom_parse(const char **text, const char *ends, struct rpc_error *e
 	char *atom;
 
 	skip_blanks(text);
-	if (**text != '"') {
-		length = strcspn(*text, ends);
-		atom = strndup(*text, length);
-		*text += length;
-		while (atom != NULL && length > 0 && isspace((unsigned char)atom[length - 1]))
-			atom[--length] = '\0';
-		return atom;
-	}
+	if (**text != '"')
+		return bare_parse(text, ends, error);
 	length = quoted_length(*text);
 	if (length == 0) {
 		rpc_error_set(error, RPC_INVALID_PARAMS, "%s: the closing quote is missing", *text);
@@ -160,8 +176,6 @@ json_t *vsctl_value_parse(const char *text, struct rpc_error *error)
 	}
 	atom = atom_parse(&text, "", error);
 	value = atom != NULL && at_end(text, whole, error) ? json_string(atom) : NULL;
-	if (value == NULL && error->code == 0)
-		rpc_error_set(error, RPC_INVALID_PARAMS, "the value is not UTF-8");
 	free(atom);
 	return value;
 }
@@ -254,8 +268,6 @@ bool vsctl_assignment_parse(const char *text, struct vsctl_column *column, struc
 	}
 	if (column->value != NULL)
 		return true;
-	if (error->code == 0)
-		rpc_error_set(error, RPC_INVALID_PARAMS, "\"%s\" is not UTF-8", whole);
 fail:
 	vsctl_column_destroy(column);
 	return false;

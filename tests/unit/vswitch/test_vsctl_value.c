@@ -60,6 +60,10 @@ static const struct assignment assignments[] = {
 	{"type=\"\\q\"", NULL, NULL, "invalid escape"},
 	{"type=\xff", NULL, NULL, "UTF-8"},
 	{"options:a=\xff", NULL, NULL, "UTF-8"},
+	{"options:\xff=a", NULL, NULL, "UTF-8"},
+	{"trunks=[1,\xff]", NULL, NULL, "UTF-8"},
+	{"options={a=\xff}", NULL, NULL, "UTF-8"},
+	{"options={\xff=a}", NULL, NULL, "UTF-8"},
 };
 
 static void test_assignments(void **state)
@@ -132,6 +136,9 @@ static void test_pairs(void **state)
 	assert_non_null(strstr(error.message, "KEY=VALUE"));
 	assert_false(vsctl_pair_parse("a=\"b", &key, &value, &error));
 	assert_null(key);
+	assert_false(vsctl_pair_parse("\xff=b", &key, &value, &error));
+	assert_false(vsctl_pair_parse("a=\xff", &key, &value, &error));
+	assert_non_null(strstr(error.message, "UTF-8"));
 	rpc_error_clear(&error);
 }
 
