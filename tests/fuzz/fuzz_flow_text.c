@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A line of the flow language. The first byte chooses the command that it stands for and whether
-// there are port names.
+// there are port names. Every other mutation puts in a whole field or action with a value that is
+// written as it should be, which changes of single bytes would hardly come to.
 
 #include <errno.h>
 
+#include "pipeline/field_value.h"
 #include "tests/fuzz/flow_properties.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -27,6 +29,95 @@ static void parse(const char *text, enum flow_command command, const struct port
 		flow_must_round_trip(&request.flow);
 	flow_request_destroy(&request);
 }
+
+// --- Mutations ---
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+static unsigned random_below(unsigned *seed, unsigned limit)
+{
+	return ((unsigned)rand_r(seed) >> 8) % limit;
+}
+
+// Many masks are runs of ones, many values have few bits.
+static field_number random_bits(unsigned *seed)
+{
+	field_number bits = 0;
+
+	for (unsigned i = 0; i < 16; i++)
+		bits = bits << 8 | random_below(seed, 256);
+	switch (random_below(seed, 4)) {
+	case 0:
+		return ~(field_number)0 << random_below(seed, 128);
+	case 1:
+		return (bits & 0xff) << random_below(seed, 64);
+	default:
+		return bits;
+	}
+}
+
+// "FIELD=VALUE/MASK,", or an action that writes the field.
+static void print_piece(FILE *out, unsigned *seed)
+{
+	const struct field *field = field_get(random_below(seed, FIELD_COUNT));
+	const struct field *other = field_get(random_below(seed, FIELD_COUNT));
+	unsigned first = random_below(seed, field->n_bits);
+	unsigned last = first + random_below(seed, field->n_bits - first);
+	field_number mask = field_ones(field);
+
+	if (random_below(seed, 2))
+		mask &= random_bits(seed);
+	switch (random_below(seed, 8)) {
+	case 0:
+		fputs("set_field:", out);
+		field_masked_print(out, field, random_bits(seed) & mask, mask, NULL);
+		fprintf(out, "->%s,", field->name);
+		break;
+	case 1:
+		fprintf(out, "load:%#x->%s[%u..%u],", random_below(seed, 256), field->name, first,
+			last);
+		break;
+	case 2:
+		fprintf(out, "move:%s[%u..%u]->%s[%u..%u],", other->name, first, last, field->name,
+			first, last);
+		break;
+	default:
+		fprintf(out, "%s=", field->name);
+		field_masked_print(out, field, random_bits(seed) & mask, mask, NULL);
+		fputc(',', out);
+	}
+}
+
+// Behind one of the text's commas, or at its front.
+static size_t piece_insert(uint8_t *data, size_t size, size_t max_size, unsigned *seed)
+{
+	size_t at = 1 + random_below(seed, size), length;
+	char *piece = NULL;
+	FILE *out = open_memstream(&piece, &length);
+
+	fuzz_must(out != NULL, "no memory");
+	print_piece(out, seed);
+	fclose(out);
+	while (at > 1 && data[at - 1] != ',')
+		at--;
+	if (size + length <= max_size) {
+		memmove(data + at + length, data + at, size - at);
+		memcpy(data + at, piece, length);
+		size += length;
+	}
+	free(piece);
+	return size;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	if (size == 0 || seed & 1)
+		return LLVMFuzzerMutate(data, size, max_size);
+	return piece_insert(data, size, max_size, &seed);
+}
+
+// --- Inputs ---
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A stream of bytes from a client: cut into JSON values, and each answered. The first byte says in
-// which pieces the bytes arrive; the answers must not depend on it.
+// which pieces the bytes arrive, and how full the stream's buffer is by then; the answers must not
+// depend on it.
 
 #include <jansson.h>
 
@@ -185,9 +186,19 @@ static void drain(struct json_stream *stream, FILE *out)
 	}
 }
 
-// All answers, with the bytes fed in pieces whose sizes follow from `pieces`. NULL: the stream came
-// to a limit.
-static char *serve(const uint8_t *data, size_t size, unsigned pieces)
+// So many bytes of nothing, by which the buffer fills and what follows has to be moved.
+static void feed_blanks(struct json_stream *stream, size_t count, FILE *out)
+{
+	char blanks[4096];
+
+	memset(blanks, ' ', sizeof(blanks));
+	fuzz_must(json_stream_feed(stream, blanks, count) == 0, "not taken");
+	drain(stream, out);
+}
+
+// All answers, with the bytes fed in pieces whose sizes follow from `pieces`, behind some blanks.
+// NULL: the stream came to a limit.
+static char *serve(const uint8_t *data, size_t size, unsigned pieces, size_t blanks)
 {
 	struct json_stream *stream = json_stream_create(LIMIT);
 	char *answers = NULL;
@@ -197,6 +208,7 @@ static char *serve(const uint8_t *data, size_t size, unsigned pieces)
 
 	fuzz_must(stream && out, "no memory");
 	memset(&world, 0, sizeof(world));
+	feed_blanks(stream, blanks, out);
 	while (position < size && !json_stream_failed(stream)) {
 		size_t piece = pieces == 0 ? size : 1 + (position * 7 + pieces) % pieces;
 
@@ -276,13 +288,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const size_t blanks[] = {0, 4090, 3000, 2040};
 	char *whole, *pieces;
 
 	if (size == 0)
 		return -1;
 	stream_must_agree(data + 1, size - 1);
-	whole = serve(data + 1, size - 1, 0);
-	pieces = serve(data + 1, size - 1, 1 + data[0] % 64);
+	whole = serve(data + 1, size - 1, 0, 0);
+	pieces = serve(data + 1, size - 1, 1 + data[0] % 64, blanks[data[0] / 64]);
 	fuzz_must(!whole == !pieces, "a limit was passed only in %s", whole ? "pieces" : "one");
 	fuzz_must(!whole || strcmp(whole, pieces) == 0, "\n%s\nin pieces:\n%s", whole, pieces);
 	free(whole);
