@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where Turnout deliberately does something else with a packet than Open vSwitch 3.1.
+
+Each difference has an example, which is tried in every run: if both come to do the same, the entry
+has to go. The random programs keep away from them (differential_rules.py); those that they cannot
+keep away from are recognised in explain().
+
+Three more are settings of Open vSwitch, which the test makes, or belong to its protocols:
+
+* It looks at the outermost tag only, unless vlan-limit=0.
+* It takes ports of first fragments as 0, unless `ovs-ofctl set-frags br0 nx-match`.
+* From OpenFlow 1.3 on, adding a flow that is there keeps its counters unless reset_counts is given;
+  here, as in OpenFlow 1.0, they start anew. In 1.0, modify adds a flow if it finds none to modify,
+  and set_field loses its mask.
+* Bytes are counted here as the packet is when the flow finds it, there as it came in.
+* Which one of overlapping flows of equal priority wins is not defined there.
+"""
+
+from differential_packets import build
+
+TRUNK = ("trunk", 0, [])
+
+
+def frame(kind, **values):
+    packet = {
+        "kind": kind, "tags": [], "snap": False, "dl_dst": 0x020000000002, "dl_src": 0x020000000001,
+        "nw_src": 0x0a000001, "nw_dst": 0x0a000002, "ipv6_src": 1, "ipv6_dst": 2, "ipv6_label": 0,
+        "ip_dscp": 0, "nw_ecn": 0, "nw_ttl": 64, "nw_frag": "no", "fragment_offset": 1,
+        "dont_fragment": 0, "ip_options": 0, "tcp_options": 0, "extensions": [], "nd_options": [],
+        "payload": b"payload of the packet", "padding": 0, "zero_checksum": False,
+        "wrong_checksum": False, "tcp_flags": 2, "icmpv6_type": 136, "icmpv6_code": 0,
+        "icmp_type": 8, "icmp_code": 0, "nd_target": 3, "arp_op": 1, "arp_spa": 1, "arp_tpa": 2,
+        "arp_sha": 1, "arp_tha": 2, "nw_proto": 47, "dl_type": 0x88cc}
+    for protocol in ("tcp", "udp", "sctp"):
+        packet[protocol + "_src"], packet[protocol + "_dst"] = 1000, 2000
+    packet.update(values)
+    return build(packet, 1)
+
+
+class Difference:
+    """`here` and `there`: ports that the packet leaves by. If they are equal, its bytes differ."""
+
+    def __init__(self, name, reason, flows, packet, here, there, ports=None):
+        self.name, self.reason, self.flows, self.packet = name, reason, flows, packet
+        self.here, self.there, self.ports = here, there, ports or {}
+
+
+DIFFERENCES = [
+    Difference(
+        "priority tags",
+        "NORMAL sends tags of VLAN 0 there if their priority is not 0, against its manual",
+        ["actions=NORMAL"], frame("udp", tags=[[0x8100, 0xa000]]), [2, 3], [2, 3],
+        {port: TRUNK for port in (1, 2, 3)}),
+    Difference(
+        "second tag on access ports",
+        "an access port carries its VLAN whatever is inside the tag; there it does only with "
+        "vlan-limit=1",
+        ["actions=NORMAL"], frame("udp", tags=[[0x8100, 10], [0x8100, 20]]), [2], [],
+        {2: ("access", 10, [])}),
+    Difference(
+        "third tag",
+        "there the innermost tag is lost when a third one is pushed",
+        ["actions=push_vlan:0x8100,output:2"],
+        frame("udp", tags=[[0x8100, 10], [0x8100, 20]]), [2], [2]),
+    Difference(
+        "native VLAN 0",
+        "a native port always carries its native VLAN; there not if that is 0 and trunks are given",
+        ["actions=NORMAL"], frame("udp"), [2], [], {2: ("native-untagged", 0, [10])}),
+    Difference(
+        "TTL in a resubmitted table",
+        "a packet whose TTL has expired goes nowhere any more; there only the list of dec_ttl ends",
+        ["table=0,actions=resubmit(,1),output:2", "table=1,ip,actions=dec_ttl"],
+        frame("udp", nw_ttl=1), [], [2]),
+    Difference(
+        "resubmit without end",
+        "what was sent before the limit of nested lookups stays sent; there the packet is dropped",
+        ["table=0,actions=output:2,resubmit(,0)"], frame("udp"), [2] * 17, []),
+    Difference(
+        "ports of later fragments",
+        "a later fragment has no ports; there they are 0 and can be matched",
+        ["icmp,icmp_type=0,actions=output:2"], frame("icmp", nw_frag="later"), [], [2]),
+    Difference(
+        "payload of later fragments",
+        "there rewriting an address changes two bytes of the payload of later fragments",
+        ["ip,actions=mod_nw_dst:10.9.9.9,output:2"], frame("udp", nw_frag="later"), [2], [2]),
+    Difference(
+        "ports of SCTP fragments",
+        "the checksum covers the other fragments, so a port cannot be rewritten; there it becomes "
+        "wrong",
+        ["sctp,actions=mod_tp_dst:7,output:2"], frame("sctp", nw_frag="first"), [], [2]),
+    Difference(
+        "SCTP without a checksum",
+        "a checksum of 0 stays 0 (RFC 9653)",
+        ["sctp,actions=mod_tp_dst:7,output:2"], frame("sctp", zero_checksum=True), [2], [2]),
+    Difference(
+        "RARP is rewritten as ARP is",
+        "there the actions are accepted and do nothing",
+        ["rarp,actions=set_field:2->arp_op,output:2"], frame("rarp"), [2], [2]),
+    Difference(
+        "second option of neighbour discovery",
+        "there only the first link-layer address can be rewritten",
+        ["icmp6,icmpv6_type=136,actions=set_field:00:00:00:00:00:09->nd_tll,output:2"],
+        frame("icmp6", nd_options=[(1, 5), (2, 6)]), [2], [2]),
+    Difference(
+        "arp_op above 255",
+        "there it is read as 0",
+        ["arp,arp_op=0,actions=output:2"], frame("arp", arp_op=256), [], [2]),
+    Difference(
+        "tags of type 0x9100",
+        "they are VLAN tags, as older switches write them; there they are an unknown protocol",
+        ["dl_vlan=10,actions=output:2"], frame("udp", tags=[[0x9100, 10]]), [2], []),
+]
+
+
+def check_difference(switch, turnout, difference):
+    """None, or how it is not as it is listed."""
+    turnout.command("reset")
+    switch.reset()
+    ports = {port: difference.ports.get(port, TRUNK if port == 1 else ("access", 999, []))
+             for port in switch.ports}
+    switch.set_ports(ports)
+    for port, (mode, tag, trunks) in ports.items():
+        turnout.set_port(port, mode, tag, trunks, True)
+    switch.change_flows(difference.flows, "OpenFlow14")
+    turnout.change_flows(difference.flows)
+    there = switch.run([(1, difference.packet)])
+    here, _ = turnout.run([(1, difference.packet)])
+    if sorted(here) == sorted(there):
+        return "both do the same: remove it"
+    for name, outputs, expected in (("here", here, difference.here),
+                                    ("there", there, difference.there)):
+        if sorted(port for port, _ in outputs) != expected:
+            return "it leaves by ports %s %s" % (sorted(port for port, _ in outputs), name)
+    return None
+
+
+def untagged(sent):
+    """The frame, as hexadecimal, without its tags."""
+    while sent[24:28] in ("8100", "88a8"):
+        sent = sent[:24] + sent[32:]
+    return sent
+
+
+def without_tags(outputs):
+    return {port: [untagged(sent) for sent in frames] for port, frames in outputs.items()}
+
+
+def without_second_tags(here, there, access_ports):
+    """`here` without the tagged frames that only it has on access ports."""
+    result = {}
+    for port, frames in here.items():
+        wanted = list(there.get(port, []))
+        kept = []
+        for sent in frames:
+            if wanted and untagged(sent) == untagged(wanted[0]):
+                kept.append(sent)
+                wanted.pop(0)
+            elif port not in access_ports or untagged(sent) == sent:
+                kept.append(sent)
+        if kept:
+            result[port] = kept
+    return result
+
+
+def explain(program, here, there):
+    """The name of the difference that makes this one, or None."""
+    if not program.with_normal:
+        return None
+    if without_tags(here) == without_tags(there):
+        return "priority tags"
+    reduced = without_second_tags(here, there, program.access_ports)
+    if without_tags(reduced) == without_tags(there):
+        return "second tag on access ports"
+    return None
