@@ -114,7 +114,8 @@ def ipv4_packet(packet, protocol, ident):
 def ipv6_packet(packet, protocol, ident):
     source, target = (packet[name].to_bytes(16, "big") for name in ("ipv6_src", "ipv6_dst"))
     body = l4_body(packet, protocol, source + target, ident)
-    headers = [(number, bytes([0, size // 8 - 1]) + bytes(size - 2))
+    headers = [(number, bytes([0, size // 4 - 2 if number == 51 else size // 8 - 1, 0,
+                               packet["segments_left"]]) + bytes(size - 4))
                for number, size in packet["extensions"]]
     if packet["nw_frag"] != "no":
         offset = packet["fragment_offset"] << 3 if packet["nw_frag"] == "later" else 0
@@ -132,6 +133,14 @@ def arp_packet(packet):
     return struct.pack("!HHBBH", 1, 0x0800, 6, 4, packet["arp_op"]) + \
         mac(packet["arp_sha"]) + packet["arp_spa"].to_bytes(4, "big") + \
         mac(packet["arp_tha"]) + packet["arp_tpa"].to_bytes(4, "big")
+
+
+def spoil(frame, place, byte):
+    """A frame that is cut behind its tags, or has a byte that makes no sense."""
+    if byte < 64:
+        return frame[:22 + place]
+    place = 12 + place % (len(frame) - 12)
+    return frame[:place] + bytes([byte]) + frame[place + 1:]
 
 
 def build(packet, number):
@@ -155,4 +164,6 @@ def build(packet, number):
     frame += struct.pack("!H", dl_type) + body
     if frame[-4:] != ident:
         frame += bytes(packet["padding"]) + ident
+    if packet.get("spoil"):
+        frame = spoil(frame[:-4], *packet["spoil"]) + ident
     return frame

@@ -4,107 +4,11 @@
 What the two are known to see differently is not made here; ovs_differential.py says why.
 """
 
-import ipaddress
-
+from differential_fields import ALIASES, FIELDS, IPV4, IPV6, L4, NXM, PROTOCOLS, text, text_masked
 from differential_packets import KINDS
 
 PORTS = 6
 TABLES = [0, 1, 2, 7, 60, 253]
-
-# --- Fields ---
-
-# name: (bits, form, maskable, writable)
-FIELDS = {
-    "in_port": (16, "number", False, False),
-    "dl_src": (48, "mac", True, True), "dl_dst": (48, "mac", True, True),
-    "nw_src": (32, "ipv4", True, True), "nw_dst": (32, "ipv4", True, True),
-    "ipv6_src": (128, "ipv6", True, True), "ipv6_dst": (128, "ipv6", True, True),
-    "ipv6_label": (20, "hex", True, True),
-    "nw_proto": (8, "number", False, False),
-    "ip_dscp": (6, "number", False, True), "nw_ecn": (2, "number", False, True),
-    "nw_ttl": (8, "number", False, True),
-    "tcp_src": (16, "number", True, True), "tcp_dst": (16, "number", True, True),
-    "udp_src": (16, "number", True, True), "udp_dst": (16, "number", True, True),
-    "sctp_src": (16, "number", True, True), "sctp_dst": (16, "number", True, True),
-    "tcp_flags": (12, "hex", True, False),
-    "icmp_type": (8, "number", False, True), "icmp_code": (8, "number", False, True),
-    "icmpv6_type": (8, "number", False, True), "icmpv6_code": (8, "number", False, True),
-    "nd_target": (128, "ipv6", True, True),
-    "nd_sll": (48, "mac", True, True), "nd_tll": (48, "mac", True, True),
-    "arp_op": (16, "number", False, True),
-    "arp_spa": (32, "ipv4", True, True), "arp_tpa": (32, "ipv4", True, True),
-    "arp_sha": (48, "mac", True, True), "arp_tha": (48, "mac", True, True),
-    "metadata": (64, "hex", True, True),
-    "vlan_vid": (13, "hex", True, True), "vlan_tci": (16, "hex", True, True),
-    "vlan_pcp": (3, "number", False, True),
-}
-for _register in range(8):
-    FIELDS["reg%d" % _register] = (32, "hex", True, True)
-
-NXM = {
-    "dl_src": "NXM_OF_ETH_SRC", "dl_dst": "NXM_OF_ETH_DST", "nw_src": "NXM_OF_IP_SRC",
-    "nw_dst": "NXM_OF_IP_DST", "ipv6_src": "NXM_NX_IPV6_SRC", "ipv6_dst": "NXM_NX_IPV6_DST",
-    "ipv6_label": "NXM_NX_IPV6_LABEL", "nw_ecn": "NXM_NX_IP_ECN", "nw_ttl": "NXM_NX_IP_TTL",
-    "ip_dscp": "OXM_OF_IP_DSCP", "tcp_src": "NXM_OF_TCP_SRC", "tcp_dst": "NXM_OF_TCP_DST",
-    "udp_src": "NXM_OF_UDP_SRC", "udp_dst": "NXM_OF_UDP_DST", "sctp_src": "OXM_OF_SCTP_SRC",
-    "sctp_dst": "OXM_OF_SCTP_DST", "icmp_type": "NXM_OF_ICMP_TYPE",
-    "icmp_code": "NXM_OF_ICMP_CODE", "icmpv6_type": "NXM_NX_ICMPV6_TYPE",
-    "icmpv6_code": "NXM_NX_ICMPV6_CODE", "nd_target": "NXM_NX_ND_TARGET",
-    "nd_sll": "NXM_NX_ND_SLL", "nd_tll": "NXM_NX_ND_TLL", "arp_op": "NXM_OF_ARP_OP",
-    "arp_spa": "NXM_OF_ARP_SPA", "arp_tpa": "NXM_OF_ARP_TPA", "arp_sha": "NXM_NX_ARP_SHA",
-    "arp_tha": "NXM_NX_ARP_THA", "metadata": "OXM_OF_METADATA", "vlan_vid": "OXM_OF_VLAN_VID",
-    "vlan_tci": "NXM_OF_VLAN_TCI", "vlan_pcp": "OXM_OF_VLAN_PCP",
-    "tcp_flags": "NXM_NX_TCP_FLAGS", "in_port": "NXM_OF_IN_PORT", "nw_proto": "NXM_OF_IP_PROTO",
-}
-for _register in range(8):
-    NXM["reg%d" % _register] = "NXM_NX_REG%d" % _register
-
-IPV4 = ["nw_src", "nw_dst", "ip_dscp", "nw_ecn", "nw_ttl"]
-IPV6 = ["ipv6_src", "ipv6_dst", "ipv6_label", "ip_dscp", "nw_ecn", "nw_ttl"]
-ARP = ["arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha"]
-L4 = ("tcp", "udp", "sctp", "icmp", "nd_")
-# Shorthand: fields that it opens.
-PROTOCOLS = {
-    None: [], "ip": IPV4 + ["nw_proto"], "ipv6": IPV6 + ["nw_proto"], "arp": ARP, "rarp": ARP,
-    "icmp": IPV4 + ["icmp_type", "icmp_code"], "icmp6": IPV6 + ["icmpv6_type", "icmpv6_code"],
-    "tcp": IPV4 + ["tcp_src", "tcp_dst", "tcp_flags"],
-    "tcp6": IPV6 + ["tcp_src", "tcp_dst", "tcp_flags"],
-    "udp": IPV4 + ["udp_src", "udp_dst"], "udp6": IPV6 + ["udp_src", "udp_dst"],
-    "sctp": IPV4 + ["sctp_src", "sctp_dst"], "sctp6": IPV6 + ["sctp_src", "sctp_dst"],
-    "icmp6,icmpv6_type=135,icmpv6_code=0": IPV6 + ["nd_target", "nd_sll"],
-    "icmp6,icmpv6_type=136,icmpv6_code=0": IPV6 + ["nd_target", "nd_tll"],
-}
-
-ALIASES = {"dl_src": ["eth_src"], "dl_dst": ["eth_dst"], "nw_src": ["ip_src"],
-           "nw_dst": ["ip_dst"], "tcp_dst": ["tp_dst"], "tcp_src": ["tp_src"],
-           "udp_dst": ["tp_dst"], "sctp_src": ["tp_src"], "arp_spa": ["nw_src"],
-           "arp_tpa": ["nw_dst"], "nw_ttl": ["ip_ttl"], "nw_ecn": ["ip_ecn"]}
-
-
-def text(field, value):
-    form = FIELDS[field][1]
-    if form == "mac":
-        return ":".join("%02x" % byte for byte in value.to_bytes(6, "big"))
-    if form == "ipv4":
-        return str(ipaddress.IPv4Address(value))
-    if form == "ipv6":
-        return str(ipaddress.IPv6Address(value))
-    return ("%d" if form == "number" else "0x%x") % value
-
-
-def text_masked(field, value, mask):
-    bits = FIELDS[field][0]
-    if mask == (1 << bits) - 1:
-        return text(field, value)
-    if FIELDS[field][1] == "number":
-        return "0x%x/0x%x" % (value & mask, mask)
-    return text(field, value & mask) + "/" + text(field, mask)
-
-
-def kind_is_not_sctp(packet, rule):
-    """Ports in a first fragment of SCTP cannot be rewritten here."""
-    return not packet["kind"].startswith("sctp") or rule.frag in ("later", "no", "not_later")
-
 
 class Rule:
     """A flow as it is to be added: where it stands and what it matches."""
@@ -144,14 +48,21 @@ class Maker:
         self.cookie = 0
         # Two tags at most: either packets have two, or one may be pushed in table 0.
         self.pushes = random.random() < 0.5
+        # Either some packets are malformed, or flows look further than Ethernet.
+        self.malformed = random.random() < 0.1
         # Either packets may run out of time, in table 0, or TTLs go down everywhere.
         self.low_ttl = random.random() < 0.4
-        # Either there are later fragments, or addresses are rewritten.
+        # Either there are later fragments, or addresses and ICMP types are rewritten.
         self.later = random.random() < 0.4
+        # Either options of neighbour discovery may be missing, or they are rewritten.
+        self.nd_options = random.random() < 0.5
+        # Either there are routing headers that are not done, or IPv6 sources are rewritten.
+        self.routed = random.random() < 0.4
         bits = random.getrandbits
+        reserved = random.choice([0x0180c2000000, 0x0180c2000002, 0x0180c200000e, 0x0180c2000021])
         unicast = [0x020000000000 | bits(40) for _ in range(5)]
         self.pools = {
-            "mac": unicast + [0xffffffffffff, 0x01005e000001, 0x333300000001],
+            "mac": unicast + [0xffffffffffff, 0x01005e000001, 0x333300000001, reserved],
             "ipv4": [0x0a000000 | bits(8) for _ in range(4)] + [bits(32), bits(32), 0xe0000005],
             "ipv6": [0x20010db8 << 96 | bits(8) for _ in range(3)] +
                     [0xfe80 << 112 | bits(64), bits(128), 0xff02 << 112 | 1],
@@ -214,10 +125,10 @@ class Maker:
         pcp = random.getrandbits(3)
         rule.vlan = "tagged"
         choice = random.randrange(8)
-        if choice == 0:
+        if choice == 0 and self.openflow10:
             rule.vlan, rule.vlan_bits = "untagged", (0, 0xffff)
             rule.vlan_text = random.choice(["dl_vlan=0xffff", "vlan_tci=0"])
-        elif choice == 1:
+        elif choice <= 1:
             rule.vlan, rule.vlan_bits = "untagged", (0, 0x1fff)
             rule.vlan_text = "vlan_tci=0x0000/0x1fff"
         elif choice == 2:
@@ -247,7 +158,8 @@ class Maker:
         rule.priority = random.randint(1, 65000)
         self.cookie += 1
         rule.cookie = self.cookie
-        rule.protocol = random.choice(list(PROTOCOLS) + [None] * 4)
+        if not self.malformed:
+            rule.protocol = random.choice(list(PROTOCOLS) + [None] * 4)
         fields = PROTOCOLS[rule.protocol]
         some = ["dl_src", "dl_dst"] + fields + fields
         if table != 0:
@@ -255,7 +167,7 @@ class Maker:
         names = set(random.sample(some, min(len(some), random.choice([0, 1, 1, 2, 2, 3]))))
         if self.chance(0.35):
             names.add("in_port")
-        if "dl_type" not in fields and self.chance(0.35):
+        if self.chance(0.35):
             self.vlan_match(rule)
         # In the order of FIELDS, so that a seed always makes the same.
         for field in FIELDS:
@@ -286,7 +198,12 @@ class Maker:
         if rule.frag == "later":
             fields = [field for field in fields if field in IPV4 + IPV6]
         if self.later:
-            fields = [field for field in fields if FIELDS[field][1] not in ("ipv4", "ipv6")]
+            fields = [field for field in fields if FIELDS[field][1] not in ("ipv4", "ipv6") and
+                      not field.startswith("icmp")]
+        if not self.nd_options:
+            fields = [field for field in fields if field not in ("nd_sll", "nd_tll")]
+        if self.routed:
+            fields = [field for field in fields if field != "ipv6_src"]
         if not self.low_ttl:
             fields = [field for field in fields if field != "nw_ttl"]
         fields += ["dl_src", "dl_dst", "metadata", "reg%d" % self.random.randrange(8), "reg0"]
@@ -304,9 +221,14 @@ class Maker:
             mask = (1 << FIELDS[field][0]) - 1
         return "set_field:%s->%s" % (text_masked(field, value, mask), field)
 
+    @staticmethod
+    def width(field):
+        """Bits that can be moved: there, the VLAN ID has no CFI bit."""
+        return 12 if field == "vlan_vid" else FIELDS[field][0]
+
     def run(self, field):
         """First and last of a run of bits of the field."""
-        bits = FIELDS[field][0]
+        bits = self.width(field)
         if self.chance(0.3):
             return 0, bits - 1
         first = self.random.randrange(bits)
@@ -323,8 +245,8 @@ class Maker:
         readable = self.writable(rule, tagged) + ["in_port"]
         source = self.random.choice(readable)
         first, last = self.run(to)
-        width = min(last - first + 1, FIELDS[source][0])
-        start = self.random.randrange(FIELDS[source][0] - width + 1)
+        width = min(last - first + 1, self.width(source))
+        start = self.random.randrange(self.width(source) - width + 1)
         return "move:%s[%d..%d]->%s[%d..%d]" % (
             NXM[source], start, start + width - 1, NXM[to], first, first + width - 1)
 
@@ -385,25 +307,21 @@ class Maker:
         return "output:%d" % random.randint(1, PORTS)
 
     def actions(self, rule):
-        random, words, tagged = self.random, [], rule.vlan
+        random, words, tagged, resubmits = self.random, [], rule.vlan, 0
         rule.pushed = False
         if self.chance(0.04):
             return "drop"
-        resubmits = 0
         for _ in range(random.choice([1, 1, 2, 2, 3, 4, 6])):
             if self.chance(0.55):
                 word, tagged = self.shaping(rule, tagged)
             else:
                 word = self.sending(rule.table)
-                resubmits += word.startswith("resubmit")
-                if word.startswith("resubmit"):
-                    tagged = None if resubmits > 2 else tagged
-                    if resubmits > 2:
-                        continue
-            words.append(word)
-            # What a resubmitted table does to the tag is not known.
             if word.startswith("resubmit"):
-                tagged = None
+                resubmits += 1
+                tagged = None  # what the other table does to it is not known
+                if resubmits > 2:
+                    continue
+            words.append(word)
         words.append(self.sending(rule.table) if not resubmits or self.chance(0.5) else "output:1")
         later = [number for number in TABLES if number > rule.table]
         if later and not self.openflow10 and self.chance(0.3):
@@ -425,29 +343,29 @@ class Maker:
         packet = {field: self.value(field) for field in FIELDS}
         packet["kind"] = kind
         packet["in_port"] = random.randint(1, PORTS)
-        packet["dl_src"] = random.choice(self.pools["mac"][:5])
+        packet["dl_src"] = random.choice(self.pools["mac"][:5 + self.chance(0.1)])
         packet["dl_type"] = random.choice([0x88cc, 0x9000, 0x0600])
         packet["nw_proto"] = random.choice([47, 50, 89])
         packet["nw_frag"] = random.choice(["no"] * 12 + ["first", "later"])
         packet["fragment_offset"] = random.choice([1, 185, 0x1fff])
         packet["dont_fragment"] = random.getrandbits(1)
-        if kind in ("sctp", "sctp6") and packet["nw_frag"] == "first":
-            packet["nw_frag"] = "no"
         packet["snap"] = kind == "other" and self.chance(0.1)
         packet["ip_options"] = random.choice([0, 0, 0, 4, 12, 40])
         packet["tcp_options"] = random.choice([0, 0, 4, 12, 40])
         packet["extensions"] = []
         if self.chance(0.25):
             packet["extensions"] = random.choice(
-                [[(0, 8)], [(60, 16)], [(0, 8), (60, 8)], [(43, 24)], [(0, 16), (43, 8)]])
+                [[(0, 8)], [(60, 16)], [(0, 8), (60, 8)], [(43, 24)], [(0, 16), (43, 8)],
+                 [(51, 16)]])
+        packet["spoil"] = (random.randrange(80), random.randrange(256)) \
+            if self.malformed and self.chance(0.3) else None
+        packet["segments_left"] = random.randrange(2) if self.routed else 0
         packet["nd_options"] = random.choice(
             [[], [(1, self.value("nd_sll"))], [(2, self.value("nd_tll"))]])
         packet["padding"] = random.choice([0, 0, 1, 6, 18])
         size = random.randrange(40) if self.chance(0.95) else random.randrange(200, 1200)
         packet["payload"] = random.getrandbits(8 * size + 8).to_bytes(size + 1, "big")
         packet["zero_checksum"] = self.chance(0.08)
-        if kind.startswith("sctp"):
-            packet["zero_checksum"] = False
         packet["wrong_checksum"] = self.chance(0.04)
         tags = random.choice([0, 0, 0, 1, 1, 1 if self.with_normal or self.pushes else 2])
         packet["tags"] = [[random.choice([0x8100, 0x8100, 0x8100, 0x88a8]),
@@ -466,13 +384,21 @@ class Maker:
         for index, (field, value, mask) in enumerate(rule.match):
             if index != wrong:
                 packet[field] = packet[field] & ~mask | value
+        if self.nd_options:
+            kind = 2 if packet["icmpv6_type"] == 136 else 1
+            packet["nd_options"] = [(kind, self.value("nd_sll"))]
         for option, field in ((1, "nd_sll"), (2, "nd_tll")):
             if any(name == field for name, _, _ in rule.match):
                 packet["nd_options"] = [(option, packet[field])]
         if packet["nw_frag"] == "later" and not self.later:
             packet["nw_frag"] = "no"
-        if rule.frag and (self.later or rule.frag != "later") and kind_is_not_sctp(packet, rule):
+        if rule.frag and (self.later or rule.frag != "later"):
             packet["nw_frag"] = {"yes": "first", "not_later": "no"}.get(rule.frag, rule.frag)
+        if packet["kind"].startswith("sctp") or \
+                packet["kind"] in ("ip", "ipv6") and packet["nw_proto"] == 132:
+            packet["zero_checksum"] = False
+            if packet["nw_frag"] == "first":
+                packet["nw_frag"] = "no"
         if rule.vlan == "untagged":
             packet["tags"] = []
         elif rule.vlan_bits:
@@ -480,5 +406,3 @@ class Maker:
             if not packet["tags"]:
                 packet["tags"] = [[0x8100, self.random.choice(self.pools["vlan"])]]
             packet["tags"][0][1] = (packet["tags"][0][1] & ~mask | value) & 0xefff
-        # An address of a group sends nothing.
-        packet["dl_src"] &= 0xfeffffffffff

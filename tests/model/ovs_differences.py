@@ -5,13 +5,14 @@ Each difference has an example, which is tried in every run: if both come to do 
 has to go. The random programs keep away from them (differential_rules.py); those that they cannot
 keep away from are recognised in explain().
 
-Three more are settings of Open vSwitch, which the test makes, or belong to its protocols:
+More are settings of Open vSwitch, which the test makes, or belong to its protocols:
 
 * It looks at the outermost tag only, unless vlan-limit=0.
 * It takes ports of first fragments as 0, unless `ovs-ofctl set-frags br0 nx-match`.
 * From OpenFlow 1.3 on, adding a flow that is there keeps its counters unless reset_counts is given;
   here, as in OpenFlow 1.0, they start anew. In 1.0, modify adds a flow if it finds none to modify,
   and set_field loses its mask.
+* Over OpenFlow 1.2 and later, `vlan_tci=0` and `vlan_tci=0/0x1fff` are the same flow.
 * Bytes are counted here as the packet is when the flow finds it, there as it came in.
 * Which one of overlapping flows of equal priority wins is not defined there.
 """
@@ -26,7 +27,8 @@ def frame(kind, **values):
         "kind": kind, "tags": [], "snap": False, "dl_dst": 0x020000000002, "dl_src": 0x020000000001,
         "nw_src": 0x0a000001, "nw_dst": 0x0a000002, "ipv6_src": 1, "ipv6_dst": 2, "ipv6_label": 0,
         "ip_dscp": 0, "nw_ecn": 0, "nw_ttl": 64, "nw_frag": "no", "fragment_offset": 1,
-        "dont_fragment": 0, "ip_options": 0, "tcp_options": 0, "extensions": [], "nd_options": [],
+        "dont_fragment": 0, "ip_options": 0, "tcp_options": 0, "extensions": [], "segments_left": 0,
+        "nd_options": [],
         "payload": b"payload of the packet", "padding": 0, "zero_checksum": False,
         "wrong_checksum": False, "tcp_flags": 2, "icmpv6_type": 136, "icmpv6_code": 0,
         "icmp_type": 8, "icmp_code": 0, "nd_target": 3, "arp_op": 1, "arp_spa": 1, "arp_tpa": 2,
@@ -63,6 +65,17 @@ DIFFERENCES = [
         ["actions=push_vlan:0x8100,output:2"],
         frame("udp", tags=[[0x8100, 10], [0x8100, 20]]), [2], [2]),
     Difference(
+        "drop eligible indicator",
+        "writing the VLAN ID or the priority leaves the DEI bit of the tag alone; there it is "
+        "cleared",
+        ["dl_vlan=10,actions=mod_vlan_vid:20,output:2"], frame("udp", tags=[[0x8100, 0x100a]]),
+        [2], [2]),
+    Difference(
+        "addresses of other switches' protocols",
+        "NORMAL keeps back the addresses that IEEE 802.1 reserves; there also some of Cisco and "
+        "Extreme Networks",
+        ["actions=NORMAL"], frame("other", dl_dst=0x01000ccccccc), [2], [], {2: TRUNK}),
+    Difference(
         "native VLAN 0",
         "a native port always carries its native VLAN; there not if that is 0 and trunks are given",
         ["actions=NORMAL"], frame("udp"), [2], [], {2: ("native-untagged", 0, [10])}),
@@ -81,8 +94,26 @@ DIFFERENCES = [
         ["icmp,icmp_type=0,actions=output:2"], frame("icmp", nw_frag="later"), [], [2]),
     Difference(
         "payload of later fragments",
-        "there rewriting an address changes two bytes of the payload of later fragments",
+        "there rewriting an address or ICMP type changes the payload of later fragments",
         ["ip,actions=mod_nw_dst:10.9.9.9,output:2"], frame("udp", nw_frag="later"), [2], [2]),
+    Difference(
+        "source in front of a routing header",
+        "there the checksum becomes wrong when the source is rewritten and segments are left",
+        ["ipv6,actions=set_field:::9->ipv6_src,output:2"],
+        frame("udp6", extensions=[(43, 24)], segments_left=1), [2], [2]),
+    Difference(
+        "headers that are cut short",
+        "their fields do not match; there they match as 0",
+        ["ip,nw_ttl=0,actions=output:2"], frame("udp")[:40], [], [2]),
+    Difference(
+        "TTL that is not there",
+        "dec_ttl does nothing if the header is cut short; there the TTL is 0",
+        ["ip,actions=dec_ttl,output:2"], frame("udp")[:40], [2], []),
+    Difference(
+        "version of IPv4",
+        "a header of another version than 4 has no fields; there the version is not looked at",
+        ["ip,nw_dst=10.0.0.2,actions=output:2"],
+        frame("udp")[:14] + b"\x65" + frame("udp")[15:], [], [2]),
     Difference(
         "ports of SCTP fragments",
         "the checksum covers the other fragments, so a port cannot be rewritten; there it becomes "
@@ -101,6 +132,16 @@ DIFFERENCES = [
         "there only the first link-layer address can be rewritten",
         ["icmp6,icmpv6_type=136,actions=set_field:00:00:00:00:00:09->nd_tll,output:2"],
         frame("icmp6", nd_options=[(1, 5), (2, 6)]), [2], [2]),
+    Difference(
+        "option of neighbour discovery that is not there",
+        "it stays so; there what was written into it can be read again, though it is not sent",
+        ["icmp6,icmpv6_type=135,actions=set_field:00:00:00:00:00:09->nd_sll,"
+         "move:NXM_NX_ND_SLL[0..7]->NXM_OF_ETH_DST[0..7],output:2"],
+        frame("icmp6", icmpv6_type=135), [2], [2]),
+    Difference(
+        "tag that is cut short",
+        "the packet is malformed; there it is one of Ethernet type 0x8100",
+        ["actions=output:2"], frame("udp", tags=[[0x8100, 10], [0x8100, 20]])[:18], [], [2]),
     Difference(
         "arp_op above 255",
         "there it is read as 0",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds the pipeline against Open vSwitch: where packets go, how they are rewritten, what is counted.
+"""Holds the pipeline against Open vSwitch: where packets go, how they are rewritten, their counts.
 
 A program is a random set of flows that both accept, with random VLAN settings of the ports; then
 come random packets made to hit the flows, changes of the flows, and packets again. What leaves by
@@ -21,7 +21,7 @@ import sys
 sys.dont_write_bytecode = True
 
 from differential_packets import build  # noqa: E402
-from differential_rules import FIELDS, PORTS, TABLES, Maker  # noqa: E402
+from differential_rules import PORTS, TABLES, Maker  # noqa: E402
 import ovs_switch  # noqa: E402
 from ovs_differences import DIFFERENCES, check_difference, explain  # noqa: E402
 
@@ -194,16 +194,17 @@ class Program:
     def change_text(self):
         """A line that replaces, modifies or deletes flows that are there, or adds one."""
         rnd, rule = self.random, self.random.choice(self.rules)
-        match, choice = rule.match_text(rnd), rnd.randrange(8 if self.version == "OpenFlow10" else 9)
+        openflow10 = self.version == "OpenFlow10"
+        match, choice = rule.match_text(rnd), rnd.randrange(8 if openflow10 else 9)
         strict = "table=%d,priority=%d%s" % (rule.table, rule.priority, comma(match))
         if choice == 0:
             self.maker.cookie += 1
             rule.cookie = self.maker.cookie
-            return ("" if self.version == "OpenFlow10" else "add reset_counts,") + self.add_text(rule)
-        if choice in (1, 2) and self.version != "OpenFlow10":
+            return ("" if openflow10 else "add reset_counts,") + self.add_text(rule)
+        if choice in (1, 2) and not openflow10:
             reset = "reset_counts," if rnd.random() < 0.2 else ""
             return "modify_strict %s%s,actions=%s" % (reset, strict, self.maker.actions(rule))
-        if choice in (3, 4) and self.version != "OpenFlow10":
+        if choice in (3, 4) and not openflow10:
             rule = self.looser(rule)
             return "modify table=%d%s,actions=%s" % (
                 rule.table, comma(rule.match_text(rnd)), self.maker.actions(rule))
