@@ -29,6 +29,7 @@ DEADLINE = 30
 
 def missing():
     """Why it cannot run here, or None."""
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # not everybody has them
     for program in ("ovs-vswitchd", "ovsdb-server", "ovsdb-tool", "ovs-vsctl", "ovs-ofctl"):
         if not shutil.which(program):
             return program + " is not installed (package openvswitch-switch)"
