@@ -135,11 +135,11 @@ def arp_packet(packet):
         mac(packet["arp_tha"]) + packet["arp_tpa"].to_bytes(4, "big")
 
 
-def spoil(frame, place, byte):
-    """A frame that is cut behind its tags, or has a byte that makes no sense."""
-    if byte < 64:
-        return frame[:22 + place]
-    place = 12 + place % (len(frame) - 12)
+def spoil(frame, start, place, byte):
+    """A frame that is cut, or has a byte that makes no sense, behind its Ethernet type."""
+    if byte < 64 or len(frame) <= start:
+        return frame[:max(start, 22) + place]
+    place = start + place % (len(frame) - start)
     return frame[:place] + bytes([byte]) + frame[place + 1:]
 
 
@@ -165,5 +165,5 @@ def build(packet, number):
     if frame[-4:] != ident:
         frame += bytes(packet["padding"]) + ident
     if packet.get("spoil"):
-        frame = spoil(frame[:-4], *packet["spoil"]) + ident
+        frame = spoil(frame[:-4], 14 + 4 * len(packet["tags"]), *packet["spoil"]) + ident
     return frame

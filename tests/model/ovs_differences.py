@@ -186,9 +186,10 @@ def same_frame(here, there, pushes):
     """Equal but for a priority tag that is only there, or inner tags that are lost there."""
     if here == there:
         return True
-    if there[24:28] in ("8100", "88a8") and int(there[28:32], 16) & 0xfff == 0:
-        return here == there[:24] + there[32:]
-    return pushes and untagged(here) == untagged(there) and len(here) > len(there)
+    priority = there[24:28] in ("8100", "88a8") and int(there[28:32], 16) & 0xfff == 0
+    if priority and here == there[:24] + there[32:]:
+        return True
+    return pushes and untagged(here) == untagged(there) and (priority or len(here) > len(there))
 
 
 def same_frames(here, there, pushes, is_access):
