@@ -139,8 +139,8 @@ int main(int argc, char **argv)
 		{"one rule, 5-tuple prefix", {"udp,nw_src=10.0.0.0/16,tp_dst=80,actions=output:2"}},
 		{"in_port, load and goto", {"in_port=1,actions=load:1->reg0,goto_table:1",
 						   "table=1,reg0=1,actions=output:2"}},
-		{"dec_ttl and rewrite",
-			{"udp,actions=dec_ttl,mod_dl_dst:02:00:00:00:00:09,output:2"}},
+		{"ttl and address written",
+			{"udp,actions=mod_nw_ttl:9,mod_dl_dst:02:00:00:00:00:09,output:2"}},
 		{"normal, one pair", {"actions=normal"}},
 	};
 	unsigned rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000;
