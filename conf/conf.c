@@ -9,6 +9,7 @@
 
 #include <yaml.h>
 
+#include "base/word_list.h"
 #include "conf/suggest.h"
 
 static const struct conf_key keys[CONF_KEY_COUNT] = {
@@ -95,20 +96,6 @@ static bool parse_boolean(const char *text, long *number)
 	return false;
 }
 
-static bool choice_known(const char *choices, const char *text)
-{
-	size_t length = strlen(text);
-
-	for (const char *at = choices; *at; at += strspn(at, " ")) {
-		size_t n = strcspn(at, " ");
-
-		if (n == length && strncmp(at, text, n) == 0)
-			return true;
-		at += n;
-	}
-	return false;
-}
-
 // Judge one scalar. Returns NULL if it is right, otherwise what is wrong, in message[].
 static const char *scalar_check(
 	const struct conf_key *key, const char *text, long *number, char *message, size_t size)
@@ -137,7 +124,7 @@ static const char *scalar_check(
 			key->lowest, key->highest);
 		return message;
 	case CONF_CHOICE:
-		if (choice_known(key->choices, text))
+		if (word_list_has(key->choices, text))
 			return NULL;
 		snprintf(message, size, "%s: \"%s\" is not one of: %s", key->path, text,
 			key->choices);

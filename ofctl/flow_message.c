@@ -64,6 +64,24 @@ static const char *line_find(struct line_finder *finder, const char *lines, size
 	return finder->start;
 }
 
+void flow_error_show(const char *program, const char *file, size_t line, const char *severity,
+	const struct flow_error *error, const char *text)
+{
+	struct flow_message message = {
+		.program = program,
+		.file = file,
+		.line = line,
+		.severity = severity,
+		.message = error->message,
+		.hint = error->hint,
+		.text = text,
+		.offset = error->offset,
+		.length = error->length,
+	};
+
+	flow_message_print(&message, stderr);
+}
+
 void flow_messages_print(const json_t *items, const char *program, const char *file,
 	const char *severity, const char *lines, FILE *out)
 {

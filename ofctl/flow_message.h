@@ -14,6 +14,8 @@
 
 #include <jansson.h>
 
+#include "pipeline/flow_error.h"
+
 struct flow_message {
 	const char *program;
 	const char *file; // NULL: a flow that was an argument
@@ -27,6 +29,10 @@ struct flow_message {
 };
 
 void flow_message_print(const struct flow_message *message, FILE *out);
+
+// What the parser said of `text`, line `line` of `file`, on standard error.
+void flow_error_show(const char *program, const char *file, size_t line, const char *severity,
+	const struct flow_error *error, const char *text);
 
 // Print the items of an array of flow_error_to_json() objects with "line" and "text". `lines` is
 // the whole input, from which the text of items without one is taken; may be NULL.

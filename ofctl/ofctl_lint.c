@@ -211,24 +211,6 @@ static int set_lint(struct linting *linting)
 
 // --- Reading ---
 
-static void error_show(struct linting *linting, const struct flow_error *error,
-	const char *severity, const char *text)
-{
-	struct flow_message message = {
-		.program = linting->ofctl->cli.program,
-		.file = linting->file,
-		.line = linting->line,
-		.severity = severity,
-		.message = error->message,
-		.hint = error->hint,
-		.text = text,
-		.offset = error->offset,
-		.length = error->length,
-	};
-
-	flow_message_print(&message, stderr);
-}
-
 // A flow that stands where the line's flow will is gone for good: tell of it while it is there.
 static int replaced_note(struct linting *linting, const struct flow_request *request)
 {
@@ -269,7 +251,8 @@ static void line_read(struct linting *linting, const char *text)
 	status = flow_request_parse(&request, text, FLOW_ADD, names_of(linting), &warnings, &error);
 	if (status == 0) {
 		for (unsigned i = 0; i < warnings.count; i++)
-			error_show(linting, &warnings.items[i], "warning", text);
+			flow_error_show(linting->ofctl->cli.program, linting->file, linting->line,
+				"warning", &warnings.items[i], text);
 		// Lines become the identifiers of what they add.
 		flow_set_next_id(linting->set, linting->line);
 		status = replaced_note(linting, &request);
@@ -280,7 +263,8 @@ static void line_read(struct linting *linting, const char *text)
 	if (status == -ENOMEM)
 		flow_error_set(&error, FLOW_ERROR_SYNTAX, NULL, "out of memory");
 	if (status != 0) {
-		error_show(linting, &error, "error", text);
+		flow_error_show(linting->ofctl->cli.program, linting->file, linting->line, "error",
+			&error, text);
 		linting->failed = true;
 		linting->wants_names |=
 			error.kind == FLOW_ERROR_NO_SUCH_PORT && linting->bridge == NULL;

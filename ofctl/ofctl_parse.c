@@ -20,24 +20,6 @@ struct parsing {
 	bool failed;
 };
 
-static void error_show(const struct parsing *parsing, const struct flow_error *error,
-	const char *severity, const char *text)
-{
-	struct flow_message message = {
-		.program = parsing->ofctl->cli.program,
-		.file = parsing->file,
-		.line = parsing->line,
-		.severity = severity,
-		.message = error->message,
-		.hint = error->hint,
-		.text = text,
-		.offset = error->offset,
-		.length = error->length,
-	};
-
-	flow_message_print(&message, stderr);
-}
-
 static const char *command_word(enum flow_command command)
 {
 	switch (command) {
@@ -86,12 +68,14 @@ static void line_parse(struct parsing *parsing, const char *text)
 	if (parsing->file != NULL && flow_text_is_blank(text))
 		return;
 	if (flow_request_parse(&request, text, FLOW_ADD, NULL, &warnings, &error) < 0) {
-		error_show(parsing, &error, "error", text);
+		flow_error_show(parsing->ofctl->cli.program, parsing->file, parsing->line, "error",
+			&error, text);
 		parsing->failed = true;
 		return;
 	}
 	for (unsigned i = 0; i < warnings.count; i++)
-		error_show(parsing, &warnings.items[i], "warning", text);
+		flow_error_show(parsing->ofctl->cli.program, parsing->file, parsing->line,
+			"warning", &warnings.items[i], text);
 	request_show(parsing, &request);
 	flow_request_destroy(&request);
 }

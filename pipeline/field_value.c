@@ -39,6 +39,23 @@ field_number field_ones(const struct field *field)
 	return field->id == FIELD_NW_TOS ? NW_TOS_BITS : ones(field->n_bits);
 }
 
+field_number field_bits_read(const struct field *field, const struct packet_key *key)
+{
+	struct field_value value;
+
+	field_read(field, key, &value);
+	return field_number_of(&value) & field_ones(field);
+}
+
+void field_bits_clear(const struct field *field, struct packet_key *key)
+{
+	struct field_value value;
+
+	field_read(field, key, &value);
+	value = field_value_of(field_number_of(&value) & ~field_ones(field));
+	field_write(field, key, &value);
+}
+
 // --- Numbers ---
 
 static int digit_value(char c)

@@ -28,6 +28,10 @@ struct field_value field_value_of(field_number number);
 // belong to nw_ecn.
 field_number field_ones(const struct field *field);
 
+// Those bits of the field in a key.
+field_number field_bits_read(const struct field *field, const struct packet_key *key);
+void field_bits_clear(const struct field *field, struct packet_key *key);
+
 // 0; -EINVAL: not a number; -ERANGE: more than 128 bits.
 int number_parse(const char *text, size_t length, field_number *number);
 

@@ -7,23 +7,6 @@
 #include "pipeline/flow_parser.h"
 #include "pipeline/protocol.h"
 
-static field_number read_bits(const struct field *field, const struct packet_key *key)
-{
-	struct field_value value;
-
-	field_read(field, key, &value);
-	return field_number_of(&value) & field_ones(field);
-}
-
-static void clear_bits(const struct field *field, struct packet_key *key)
-{
-	struct field_value value;
-
-	field_read(field, key, &value);
-	value = field_value_of(field_number_of(&value) & ~field_ones(field));
-	field_write(field, key, &value);
-}
-
 static void print_value(char *text, size_t size, const struct field *field, field_number value,
 	const struct port_names *names)
 {
@@ -66,13 +49,13 @@ json_t *key_fields_json(const struct packet_key *key, const struct port_names *n
 	left = whole.mask;
 	for (size_t i = 0; fields && i < FIELD_COUNT; i++) {
 		const struct field *field = field_get(i);
-		field_number value = read_bits(field, key);
+		field_number value = field_bits_read(field, key);
 		char text[64];
 
 		if (!prerequisite_met(&whole, field->needs) || !has_field(key, field) ||
-			read_bits(field, &left) != field_ones(field))
+			field_bits_read(field, &left) != field_ones(field))
 			continue;
-		clear_bits(field, &left);
+		field_bits_clear(field, &left);
 		if (value == 0 && is_quiet(field))
 			continue;
 		print_value(text, sizeof(text), field, value, names);
@@ -95,7 +78,7 @@ static bool item_differs(const struct difference_finder *finder, const struct ma
 {
 	const struct packet_key *key = finder->key;
 	const struct field *field = item->field;
-	field_number actual = read_bits(field, key);
+	field_number actual = field_bits_read(field, key);
 
 	if ((field->layer & ~key->layers) != 0)
 		return true;
@@ -128,7 +111,7 @@ static void find_item(void *context, const struct match_item *item)
 	if (has_field(finder->key, item->field) ||
 		(!is_in_tag(item->field) && item->field->layer == 0))
 		print_value(difference->has, sizeof(difference->has), item->field,
-			read_bits(item->field, finder->key), finder->names);
+			field_bits_read(item->field, finder->key), finder->names);
 }
 
 bool match_first_difference(const struct match *match, const struct packet_key *key,

@@ -15,30 +15,13 @@ struct match_view {
 	void *context;
 };
 
-static field_number read_bits(const struct field *field, const struct packet_key *key)
-{
-	struct field_value value;
-
-	field_read(field, key, &value);
-	return field_number_of(&value) & field_ones(field);
-}
-
-static void clear_bits(const struct field *field, struct packet_key *key)
-{
-	struct field_value value;
-
-	field_read(field, key, &value);
-	value = field_value_of(field_number_of(&value) & ~field_ones(field));
-	field_write(field, key, &value);
-}
-
 // Can dl_vlan and dl_vlan_pcp say it: a tag, with all or nothing of the VLAN ID and the priority?
 static bool tag_is_plain(const struct match *match)
 {
-	field_number vid = read_bits(field_get(FIELD_DL_VLAN), &match->mask);
-	field_number pcp = read_bits(field_get(FIELD_DL_VLAN_PCP), &match->mask);
-	field_number value = read_bits(field_get(FIELD_VLAN_TCI), &match->value);
-	field_number mask = read_bits(field_get(FIELD_VLAN_TCI), &match->mask);
+	field_number vid = field_bits_read(field_get(FIELD_DL_VLAN), &match->mask);
+	field_number pcp = field_bits_read(field_get(FIELD_DL_VLAN_PCP), &match->mask);
+	field_number value = field_bits_read(field_get(FIELD_VLAN_TCI), &match->value);
+	field_number mask = field_bits_read(field_get(FIELD_VLAN_TCI), &match->mask);
 
 	return (mask & value & VLAN_CFI) && (vid == 0 || vid == 0xfff) && (pcp == 0 || pcp == 7) &&
 	       vid + pcp != 0;
@@ -78,7 +61,7 @@ static void view_field(struct match_view *view, const struct field *field, bool 
 
 	struct match_item item = {
 		.field = field,
-		.mask = read_bits(field, &view->left),
+		.mask = field_bits_read(field, &view->left),
 		.range = anyway ? (struct port_range){0} : find_range(view->match, field),
 	};
 
@@ -86,9 +69,9 @@ static void view_field(struct match_view *view, const struct field *field, bool 
 		return;
 	if (item.range.last == 0 && !anyway && !can_say(view->match, field, item.mask))
 		return;
-	item.value = read_bits(field, &view->match->value) & item.mask;
+	item.value = field_bits_read(field, &view->match->value) & item.mask;
 	view->print(view->context, &item);
-	clear_bits(field, &view->left);
+	field_bits_clear(field, &view->left);
 	if (field->id == FIELD_DL_VLAN || field->id == FIELD_DL_VLAN_PCP) {
 		struct field_value tag;
 		const struct field *tci = field_get(FIELD_VLAN_TCI);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/word_list.h"
 #include "conf/suggest.h"
 
 struct schema_key {
@@ -130,20 +131,6 @@ struct place {
 	const char *choices;
 };
 
-static bool choice_known(const char *choices, const char *text)
-{
-	size_t length = strlen(text);
-
-	for (const char *at = choices; *at; at += strspn(at, " ")) {
-		size_t n = strcspn(at, " ");
-
-		if (n == length && strncmp(at, text, n) == 0)
-			return true;
-		at += n;
-	}
-	return false;
-}
-
 static json_t *integer_value(
 	const struct place *place, const json_t *value, struct rpc_error *error)
 {
@@ -207,7 +194,7 @@ static json_t *string_value(const struct place *place, const json_t *value, stru
 		rpc_error_set(error, RPC_INVALID_PARAMS, "%s takes a string", place->name);
 		return NULL;
 	}
-	if (*place->choices && !choice_known(place->choices, text)) {
+	if (*place->choices && !word_list_has(place->choices, text)) {
 		rpc_error_set(error, RPC_INVALID_PARAMS, "%s: \"%s\" is not one of: %s",
 			place->name, text, place->choices);
 		return NULL;
