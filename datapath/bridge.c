@@ -7,6 +7,7 @@
 
 #include "datapath/clock.h"
 #include "datapath/datapath.h"
+#include "datapath/metering.h"
 #include "datapath/pmd.h"
 
 struct bridge *bridge_find(struct datapath *datapath, const char *name)
@@ -28,49 +29,59 @@ struct bridge *bridge_get(struct datapath *datapath, const json_t *params, struc
 	return bridge;
 }
 
-static bool limits_get(
-	const json_t *config, uint32_t *aging, uint32_t *size, struct rpc_error *error)
-{
-	const json_t *mac_aging = json_object_get(config, "mac_aging");
-	const json_t *mac_table_size = json_object_get(config, "mac_table_size");
+// What a config says, or leaves to its defaults.
+struct bridge_limits {
+	uint32_t aging, size;
+	uint32_t controller_rate, controller_burst;
+};
 
-	*aging = mac_aging ? (uint32_t)json_integer_value(mac_aging) : MAC_AGING_DEFAULT;
-	*size = mac_table_size ? (uint32_t)json_integer_value(mac_table_size)
-			       : MAC_TABLE_SIZE_DEFAULT;
-	if (mac_aging &&
-		(json_integer_value(mac_aging) < 1 || json_integer_value(mac_aging) > INT32_MAX)) {
-		rpc_error_set(
-			error, RPC_REFUSED, "mac_aging: give seconds, from 1 to %d", INT32_MAX);
-		return false;
-	}
-	if (mac_table_size && (json_integer_value(mac_table_size) < 1 ||
-				      json_integer_value(mac_table_size) > 1048576)) {
-		rpc_error_set(error, RPC_REFUSED,
-			"mac_table_size: give a number of entries from 1 to 1048576");
-		return false;
-	}
-	return true;
+static bool limit_get(const json_t *config, const char *name, uint32_t usual, uint32_t max,
+	uint32_t *limit, struct rpc_error *error)
+{
+	const json_t *value = json_object_get(config, name);
+	json_int_t number = value ? json_integer_value(value) : usual;
+
+	*limit = (uint32_t)number;
+	if (number >= 1 && number <= max)
+		return true;
+	rpc_error_set(error, RPC_REFUSED, "%s: give a number from 1 to %u", name, max);
+	return false;
+}
+
+static bool limits_get(const json_t *config, struct bridge_limits *limits, struct rpc_error *error)
+{
+	return limit_get(
+		       config, "mac_aging", MAC_AGING_DEFAULT, INT32_MAX, &limits->aging, error) &&
+	       limit_get(config, "mac_table_size", MAC_TABLE_SIZE_DEFAULT, 1048576, &limits->size,
+		       error) &&
+	       limit_get(config, "controller_rate", CONTROLLER_RATE_DEFAULT, CONTROLLER_RATE_MAX,
+		       &limits->controller_rate, error) &&
+	       limit_get(config, "controller_burst", CONTROLLER_BURST_DEFAULT, CONTROLLER_RATE_MAX,
+		       &limits->controller_burst, error);
 }
 
 static void bridge_free(struct bridge *bridge)
 {
 	pipeline_destroy(bridge->pipeline);
+	packet_in_limit_free(bridge);
 	json_decref(bridge->config);
 	free(bridge);
 }
 
 static struct bridge *bridge_create(
-	struct datapath *datapath, const char *name, uint32_t aging, uint32_t size)
+	struct datapath *datapath, const char *name, const struct bridge_limits *limits)
 {
-	struct bridge *bridge = calloc(1, sizeof(*bridge));
+	struct bridge *bridge = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*bridge));
 	struct pipeline_config config = {
-		.mac_table_size = size,
-		.mac_aging = aging,
+		.mac_table_size = limits->size,
+		.mac_aging = limits->aging,
 		.retirement = rcu_retirement(&datapath->rcu),
+		.metering = &datapath_metering,
 	};
 
 	if (!bridge)
 		return NULL;
+	memset(bridge, 0, sizeof(*bridge));
 	bridge->datapath = datapath;
 	memcpy(bridge->name, name, strlen(name));
 	bridge->pipeline = pipeline_create(&config);
@@ -81,20 +92,21 @@ static struct bridge *bridge_create(
 			return NULL;
 		}
 	}
-	if (bridge->pipeline)
+	if (bridge->pipeline &&
+		packet_in_limit(bridge, limits->controller_rate, limits->controller_burst) == 0)
 		return bridge;
-	free(bridge);
+	bridge_free(bridge);
 	return NULL;
 }
 
 struct bridge *bridge_add(struct datapath *datapath, json_t *config, struct rpc_error *error)
 {
 	const char *name = json_string_value(json_object_get(config, "name"));
-	uint32_t aging, size;
+	struct bridge_limits limits;
 	struct bridge *bridge;
 	unsigned index = 0;
 
-	if (!name_check(name, "bridge", error) || !limits_get(config, &aging, &size, error))
+	if (!name_check(name, "bridge", error) || !limits_get(config, &limits, error))
 		return NULL;
 	if (bridge_find(datapath, name)) {
 		rpc_error_set(error, RPC_EXISTS, "bridge \"%s\" exists already", name);
@@ -106,7 +118,7 @@ struct bridge *bridge_add(struct datapath *datapath, json_t *config, struct rpc_
 		rpc_error_set(error, RPC_REFUSED, "more than %d bridges", BRIDGES_MAX);
 		return NULL;
 	}
-	bridge = bridge_create(datapath, name, aging, size);
+	bridge = bridge_create(datapath, name, &limits);
 	if (!bridge) {
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory for bridge \"%s\"", name);
 		return NULL;
@@ -121,14 +133,14 @@ bool bridge_set(struct bridge *bridge, const json_t *changes, struct rpc_error *
 {
 	json_t *merged = json_copy(bridge->config);
 	struct mac_table *macs = pipeline_mac_table(bridge->pipeline);
-	uint32_t aging, size;
+	struct bridge_limits limits;
 
 	json_object_update(merged, (json_t *)changes);
-	if (!limits_get(merged, &aging, &size, error)) {
+	if (!limits_get(merged, &limits, error)) {
 		json_decref(merged);
 		return false;
 	}
-	if (size != mac_table_capacity(macs)) {
+	if (limits.size != mac_table_capacity(macs)) {
 		rpc_error_set(error, RPC_REFUSED,
 			"the size of a MAC table is fixed (%u entries here); to change it, delete "
 			"the bridge and add it again",
@@ -136,7 +148,12 @@ bool bridge_set(struct bridge *bridge, const json_t *changes, struct rpc_error *
 		json_decref(merged);
 		return false;
 	}
-	mac_table_set_aging(macs, aging);
+	if (packet_in_limit(bridge, limits.controller_rate, limits.controller_burst) != 0) {
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+		json_decref(merged);
+		return false;
+	}
+	mac_table_set_aging(macs, limits.aging);
 	json_decref(bridge->config);
 	bridge->config = merged;
 	return true;
@@ -152,6 +169,7 @@ void bridge_delete(struct bridge *bridge)
 	}
 	// What threads have learned for this number must not meet the next bridge that gets it.
 	pmd_learn(datapath);
+	packet_in_send(datapath);
 	datapath->bridges[bridge->index] = NULL;
 	// Retired parts refer to the pipeline until they are freed.
 	rcu_wait(&datapath->rcu);

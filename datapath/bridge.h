@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "datapath/packet_in.h"
 #include "datapath/port.h"
 #include "pipeline/pipeline.h"
 
@@ -19,6 +20,9 @@ struct bridge {
 	struct pipeline *pipeline;
 	uint16_t index;                     // in datapath.bridges; learn events carry it
 	struct port *ports[OFPORT_MAX + 1]; // control: wo; NULL: no such port
+	void *controller_limit;             // control: wo; of datapath_metering
+	// One per PMD, who writes it.
+	struct packet_in_counters packet_ins[PIPELINE_READERS];
 	// Control only.
 	char name[PORT_NAME_SIZE];
 	struct datapath *datapath;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "datapath/log.h"
+#include "datapath/packet_in.h"
 #include "datapath/pmd.h"
 
 #define TICK_MS 100
@@ -61,6 +62,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 	if (__atomic_exchange_n(&datapath->ports_changed, false, __ATOMIC_ACQ_REL))
 		ports_refresh(datapath);
 	learn(datapath);
+	packet_in_send(datapath);
 	rcu_drain(&datapath->rcu);
 }
 
@@ -109,6 +111,7 @@ bool datapath_init(struct datapath *datapath, struct rpc_error *error)
 	event_add(datapath->wake_event, NULL);
 	event_add(datapath->tick_event, &tick);
 	datapath->learn_sleeping = true;
+	datapath->packet_in_sleeping = true;
 	return true;
 }
 

@@ -38,6 +38,7 @@ struct datapath {
 	bool slots_used[PIPELINE_READERS];      // a thread had or has it: readers and slots exist
 	struct poll_wanted *wanted;             // NULL: no plan was set
 	struct port_counters removed;           // of ports that are gone
+	struct port_counters packet_outs_before; // of PMD threads that are gone
 	struct event *wake_event;               // wake_fd
 	struct event *tick_event, *learn_event; // timers
 	unsigned ticks;
@@ -46,6 +47,7 @@ struct datapath {
 	struct rcu rcu;
 	int wake_fd;
 	bool ports_changed;  // any thread sets, control clears
+	bool packet_in_sleeping; // control: no PMD has woken us since we sent all events
 	bool learn_sleeping; // control: no PMD has woken us since we found nothing to learn
 };
 
@@ -65,5 +67,7 @@ extern const struct rpc_method methods_datapath[];
 extern const struct rpc_method methods_bridge[];
 extern const struct rpc_method methods_port[];
 extern const struct rpc_method methods_flow[];
+extern const struct rpc_method methods_object[];
+extern const struct rpc_method methods_packet[];
 extern const struct rpc_method methods_pmd[];
 extern const struct rpc_method methods_fdb[];

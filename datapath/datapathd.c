@@ -96,7 +96,8 @@ static_assert(MBUFS_MIN == 4096, "as the remedy says");
 #define TITLE "Turnout datapathd"
 
 static const struct rpc_method *const method_tables[] = {
-	methods_datapath, methods_bridge, methods_port, methods_flow, methods_pmd, methods_fdb};
+	methods_datapath, methods_bridge, methods_port, methods_flow,
+	methods_object, methods_packet, methods_pmd, methods_fdb};
 
 #define METHOD_TABLES (sizeof(method_tables) / sizeof(method_tables[0]))
 

@@ -10,6 +10,7 @@
 
 #include "datapath/clock.h"
 #include "datapath/mbuf_pool.h"
+#include "datapath/packet_in.h"
 
 // A packet as the pipeline knows it, and its buffer.
 struct forward_packet {
@@ -122,6 +123,26 @@ static inline void mbuf_update(struct rte_mbuf *mbuf, const struct packet *packe
 	mbuf->pkt_len = packet->length;
 }
 
+// Only the first `length` bytes are to be sent, maybe: what a chain has behind them goes.
+static __attribute__((noinline)) void mbuf_truncate(struct rte_mbuf *mbuf, uint32_t length)
+{
+	struct rte_mbuf *last = mbuf;
+	uint32_t left = length;
+	uint16_t segments = 1;
+
+	while (last->next && left > last->data_len) {
+		left -= last->data_len;
+		last = last->next;
+		segments++;
+	}
+	if (left < last->data_len)
+		last->data_len = (uint16_t)left;
+	rte_pktmbuf_free(last->next);
+	last->next = NULL;
+	mbuf->nb_segs = segments;
+	mbuf->pkt_len = length;
+}
+
 static struct port_slot *slot_find(struct forward_sink *sink, uint16_t number)
 {
 	struct port *port = __atomic_load_n(&sink->bridge->ports[number], __ATOMIC_ACQUIRE);
@@ -151,6 +172,8 @@ static void sink_output(struct pipeline_sink *base, struct packet *packet, uint1
 		return;
 	}
 	mbuf_update(mbuf, packet);
+	if (unlikely(mbuf->nb_segs > 1 || packet->length < mbuf->pkt_len))
+		mbuf_truncate(mbuf, packet->length);
 	if (unlikely(mbuf->nb_segs > 1 && !slot->port->multi_segment))
 		stage_flat(sink->pmd, slot, mbuf);
 	else
@@ -209,6 +232,26 @@ static void sink_learn(
 		datapath_wake(datapath);
 }
 
+// --- To the controller, and what groups ask ---
+
+static bool sink_packet_in(
+	struct pipeline_sink *base, const struct packet *packet, const struct packet_in *event)
+{
+	struct forward_sink *sink = (struct forward_sink *)base;
+	struct rte_mbuf *mbuf = ((const struct forward_packet *)packet)->mbuf;
+
+	mbuf_update(mbuf, packet);
+	return packet_in_post(sink->pmd, sink->bridge, mbuf, packet->in_port, event);
+}
+
+static bool sink_port_live(struct pipeline_sink *base, uint16_t number)
+{
+	const struct forward_sink *sink = (struct forward_sink *)base;
+	const struct port *port = __atomic_load_n(&sink->bridge->ports[number], __ATOMIC_ACQUIRE);
+
+	return port && __atomic_load_n(&port->up, __ATOMIC_RELAXED);
+}
+
 // --- Receiving ---
 
 // The parser reads headers in the first mbuf of a chain.
@@ -225,7 +268,8 @@ static void burst_run(
 	struct forward_packet storage[PIPELINE_BURST];
 	struct packet *packets[PIPELINE_BURST];
 	struct forward_sink sink = {
-		.sink = {sink_output, sink_drop, sink_copy, sink_learn},
+		.sink = {sink_output, sink_drop, sink_copy, sink_learn, sink_packet_in,
+			sink_port_live},
 		.pmd = pmd,
 		.bridge = entry->bridge,
 		.ingress = entry->slot,
@@ -251,6 +295,28 @@ static void burst_run(
 	counter_add(&entry->counters->packets, count);
 	if (likely(ready > 0))
 		pipeline_run(entry->pipeline, pmd->slot, packets, ready, pmd->now_ms, &sink.sink);
+}
+
+void forward_packet_out(struct pmd *pmd)
+{
+	struct packet_out *out = pmd->packet_out;
+	struct port_slot *slot = &pmd->packet_outs;
+	struct forward_packet storage;
+	struct forward_sink sink = {
+		.sink = {sink_output, sink_drop, sink_copy, sink_learn, sink_packet_in,
+			sink_port_live},
+		.pmd = pmd,
+		.bridge = out->bridge,
+		.ingress = slot,
+	};
+
+	packet_describe(&storage, out->mbuf, out->in_port);
+	counter_add(&slot->counters.rx_packets, 1);
+	counter_add(&slot->counters.rx_bytes, out->mbuf->pkt_len);
+	pipeline_packet_out(out->bridge->pipeline, pmd->slot, &storage.packet, &out->actions,
+		pmd->now_ms, &sink.sink);
+	flush_all(pmd);
+	__atomic_store_n(&pmd->packet_out, NULL, __ATOMIC_RELEASE);
 }
 
 // Cycles of the flush belong to the queues whose packets it sent, by their share.

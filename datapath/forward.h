@@ -17,3 +17,6 @@
 // Poll all queues of `list` once, send what came of it, and count the cycles. `start` is the time
 // stamp of the round's beginning; returns that of its end.
 uint64_t forward_round(struct pmd *pmd, struct poll_list *list, uint64_t start);
+
+// Run and send what pmd->packet_out has, and clear it.
+void forward_packet_out(struct pmd *pmd);

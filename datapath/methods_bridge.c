@@ -42,6 +42,8 @@ static const struct rpc_param params_bridge[] = {
 	{"name", RPC_STRING, true, "the bridge"},
 	{"mac_aging", RPC_INTEGER, false, "seconds until an unseen MAC address is forgotten"},
 	{"mac_table_size", RPC_INTEGER, false, "most MAC addresses held"},
+	{"controller_rate", RPC_INTEGER, false, "packets per second to the controller"},
+	{"controller_burst", RPC_INTEGER, false, "packets to the controller at once"},
 	{NULL},
 };
 

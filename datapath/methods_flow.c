@@ -8,6 +8,8 @@
 
 #include "datapath/clock.h"
 #include "datapath/datapath.h"
+#include "datapath/frame_hex.h"
+#include "datapath/objects.h"
 #include "datapath/pmd.h"
 #include "pipeline/flow_json.h"
 #include "pipeline/flow_text.h"
@@ -57,30 +59,61 @@ static bool flow_put(struct pipeline *pipeline, bool add, uint64_t id, const cha
 	return result == 0;
 }
 
-// ["add", id, "text"], ["mod", id, "text"] or ["del", id]
+static bool flow_add(struct pipeline *pipeline, uint64_t id, const char *text, size_t op,
+	struct rpc_error *error)
+{
+	return flow_put(pipeline, true, id, text, op, error);
+}
+
+static bool flow_modify(struct pipeline *pipeline, uint64_t id, const char *text, size_t op,
+	struct rpc_error *error)
+{
+	return flow_put(pipeline, false, id, text, op, error);
+}
+
+static bool flow_delete(struct pipeline *pipeline, uint64_t id, const char *text, size_t op,
+	struct rpc_error *error)
+{
+	if (pipeline_flow_remove(pipeline, id) == 0)
+		return true;
+	rpc_error_set(error, RPC_NOT_FOUND, "operation %zu: there is no flow %llu", op,
+		(unsigned long long)id);
+	return false;
+}
+
+static const struct operation {
+	const char *verb;
+	bool has_text;
+	object_operation *run;
+} operations[] = {
+	{"add", true, flow_add},
+	{"mod", true, flow_modify},
+	{"del", false, flow_delete},
+	{"group", true, object_group_put},
+	{"group_del", false, object_group_delete},
+	{"meter", true, object_meter_put},
+	{"meter_del", false, object_meter_delete},
+};
+
+// [verb, id, "text"] or [verb, id]
 static bool op_apply(
 	struct pipeline *pipeline, const json_t *op, size_t number, struct rpc_error *error)
 {
 	const char *verb = json_string_value(json_array_get(op, 0));
 	const json_t *id = json_array_get(op, 1);
 	const char *text = json_string_value(json_array_get(op, 2));
-	bool del = verb && strcmp(verb, "del") == 0;
-	bool add = verb && strcmp(verb, "add") == 0;
 
-	if (!verb || (!del && !add && strcmp(verb, "mod") != 0) || !json_is_integer(id) ||
-		(!del && !text)) {
-		rpc_error_set(error, RPC_INVALID_PARAMS,
-			"operation %zu: give [\"add\"|\"mod\", id, \"flow\"] or [\"del\", id]",
-			number);
-		return false;
+	for (size_t i = 0; verb && i < sizeof(operations) / sizeof(operations[0]); i++) {
+		if (strcmp(verb, operations[i].verb) != 0 || !json_is_integer(id) ||
+			operations[i].has_text != (text != NULL))
+			continue;
+		return operations[i].run(
+			pipeline, (uint64_t)json_integer_value(id), text, number, error);
 	}
-	if (!del)
-		return flow_put(
-			pipeline, add, (uint64_t)json_integer_value(id), text, number, error);
-	if (pipeline_flow_remove(pipeline, (uint64_t)json_integer_value(id)) == 0)
-		return true;
-	rpc_error_set(error, RPC_NOT_FOUND, "operation %zu: there is no flow %lld", number,
-		(long long)json_integer_value(id));
+	rpc_error_set(error, RPC_INVALID_PARAMS,
+		"operation %zu: give [\"add\"|\"mod\"|\"group\"|\"meter\", id, \"text\"] or "
+		"[\"del\"|\"group_del\"|\"meter_del\", id]",
+		number);
 	return false;
 }
 
@@ -209,46 +242,6 @@ static bool names_of(const struct bridge *bridge, struct port_names *names)
 	return items != NULL;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-// Two digits a byte, without anything between. malloc()ed; NULL with *error.
-static uint8_t *frame_read(const char *hex, size_t *length, struct rpc_error *error)
-{
-	size_t digits = strlen(hex);
-	uint8_t *frame;
-
-	*length = digits / 2;
-	if (digits % 2 || digits == 0 || *length > TRACE_FRAME_MAX) {
-		rpc_error_set(error, RPC_REFUSED,
-			"frame: %zu hexadecimal digits; give two for each of 1 to %d bytes", digits,
-			TRACE_FRAME_MAX);
-		return NULL;
-	}
-	frame = malloc(*length);
-	for (size_t i = 0; frame && i < *length; i++) {
-		int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
-
-		if (high < 0 || low < 0) {
-			rpc_error_set(error, RPC_REFUSED,
-				"frame: \"%.2s\" at digit %zu is no hexadecimal byte", hex + 2 * i,
-				2 * i + 1);
-			free(frame);
-			return NULL;
-		}
-		frame[i] = (uint8_t)(high << 4 | low);
-	}
-	if (!frame)
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
-	return frame;
-}
-
 // What the ports would do with the frames: sink_output() and slot_flush() of forward.c.
 static void outputs_judge(const struct bridge *bridge, json_t *outputs)
 {
@@ -279,12 +272,22 @@ static void outputs_judge(const struct bridge *bridge, json_t *outputs)
 	}
 }
 
+static bool port_live(void *context, uint16_t number)
+{
+	const struct bridge *bridge = context;
+	const struct port *port = bridge->ports[number];
+
+	return port && __atomic_load_n(&port->up, __ATOMIC_RELAXED);
+}
+
 static json_t *trace(void *context, json_t *params, struct rpc_error *error)
 {
 	struct bridge *bridge = bridge_get(context, params, error);
 	json_int_t in_port = json_integer_value(json_object_get(params, "in_port"));
 	const json_t *lost = json_object_get(params, "lost");
 	struct trace_request request = {
+		.port_live = port_live,
+		.context = bridge,
 		.in_port = (uint16_t)in_port,
 		.lost_max = lost ? (size_t)json_integer_value(lost) : TRACE_LOST_DEFAULT,
 		.now_ms = clock_ms(),
@@ -301,7 +304,7 @@ static json_t *trace(void *context, json_t *params, struct rpc_error *error)
 			(long long)in_port);
 		return NULL;
 	}
-	frame = frame_read(
+	frame = frame_from_hex(
 		json_string_value(json_object_get(params, "frame")), &request.length, error);
 	if (!frame)
 		return NULL;
@@ -322,7 +325,10 @@ static json_t *trace(void *context, json_t *params, struct rpc_error *error)
 
 static const struct rpc_param params_apply[] = {
 	{"bridge", RPC_STRING, true, "the bridge"},
-	{"ops", RPC_ARRAY, true, "[\"add\", id, \"flow\"], [\"mod\", id, \"flow\"], [\"del\", id]"},
+	{"ops", RPC_ARRAY, true,
+		"[\"add\", id, \"flow\"], [\"mod\", id, \"flow\"], [\"del\", id]; [\"group\", id, "
+		"\"group\"] and [\"meter\", id, \"meter\"] add or replace, [\"group_del\", id], "
+		"[\"meter_del\", id]"},
 	{NULL},
 };
 

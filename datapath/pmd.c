@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
 #include "datapath/clock.h"
 #include "datapath/forward.h"
 #include "datapath/log.h"
+#include "datapath/packet_in.h"
 
 // --- The thread ---
 
@@ -33,6 +35,8 @@ static void *pmd_main(void *argument)
 		struct poll_list *list = __atomic_load_n(&pmd->list, __ATOMIC_ACQUIRE);
 
 		tsc = forward_round(pmd, list, tsc);
+		if (unlikely(__atomic_load_n(&pmd->packet_out, __ATOMIC_ACQUIRE)))
+			forward_packet_out(pmd);
 		rcu_reader_quiescent(rcu, pmd->slot);
 	}
 	rcu_reader_stop(rcu, pmd->slot);
@@ -191,6 +195,7 @@ static struct rte_ring *learn_ring_create(void)
 static void pmd_free(struct pmd *pmd)
 {
 	free(pmd->learned);
+	free(pmd->packet_ins);
 	free(pmd->plan);
 	if (pmd->list != &empty_list)
 		free(pmd->list);
@@ -244,8 +249,10 @@ static bool pmd_start(struct datapath *datapath, unsigned core, struct rpc_error
 	pmd->numa = cpu->numa;
 	pmd->list = &empty_list;
 	pmd->learned = learn_ring_create();
+	pmd->packet_ins = packet_in_ring_create();
 	pmd->plan = calloc(1, sizeof(*pmd->plan));
-	result = pmd->learned && pmd->plan ? slot_prepare(datapath, pmd->slot) : -ENOMEM;
+	result = pmd->learned && pmd->packet_ins && pmd->plan ? slot_prepare(datapath, pmd->slot)
+							      : -ENOMEM;
 	if (result == 0)
 		result = thread_start(pmd);
 	if (result != 0) {
@@ -266,6 +273,8 @@ static void pmd_stop(struct pmd *pmd)
 	__atomic_store_n(&pmd->stop, true, __ATOMIC_RELAXED);
 	pthread_join(pmd->thread, NULL);
 	pmd_learn(datapath);
+	packet_in_send(datapath);
+	port_counters_add(&datapath->packet_outs_before, &pmd->packet_outs.counters);
 	datapath->pmds[pmd->slot] = NULL;
 	log_info("PMD thread stopped on core %u", pmd->core);
 	pmd_free(pmd);

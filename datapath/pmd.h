@@ -18,6 +18,7 @@
 #include <rte_ring.h>
 
 #include "datapath/datapath.h"
+#include "datapath/packet_out.h"
 #include "datapath/poll_plan.h"
 
 // One queue to poll, with all that is needed for its packets.
@@ -68,13 +69,16 @@ struct pmd {
 	int numa;
 	pthread_t thread;
 	struct rte_ring *learned; // of struct learn_event; to the control thread
+	struct rte_ring *packet_ins; // see packet_in.h; to the control thread
 	// PMD: ro; control: wo.
 	struct poll_list *list __rte_cache_aligned;
 	bool stop;
+	struct packet_out *packet_out; // control leaves one, the thread clears it
 	// The thread's own; control reads the counters.
 	struct pmd_counters counters __rte_cache_aligned;
 	uint64_t now_ms;
 	uint64_t next_ms_tsc; // when now_ms is no longer right
+	struct port_slot packet_outs; // stands for the port that they come from: counters only
 	unsigned flush_count;
 	struct port_slot *flush[PMD_FLUSH_MAX]; // slots with something staged
 	// Control only.

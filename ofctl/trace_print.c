@@ -150,6 +150,13 @@ static void normal_print(const json_t *step, FILE *out)
 		fputs("; destination not known: flood\n", out);
 }
 
+static void bucket_print(const json_t *step, FILE *out)
+{
+	indent(out, number_of(step, "depth"));
+	fprintf(out, "  bucket %lld of group %lld (%s): %s\n", number_of(step, "bucket"),
+		number_of(step, "group"), string_of(step, "type"), string_of(step, "actions"));
+}
+
 static void step_print(const json_t *step, FILE *out)
 {
 	const char *kind = string_of(step, "step");
@@ -158,6 +165,8 @@ static void step_print(const json_t *step, FILE *out)
 		table_print(step, out);
 	else if (strcmp(kind, "action") == 0)
 		action_print(step, out);
+	else if (strcmp(kind, "bucket") == 0)
+		bucket_print(step, out);
 	else
 		normal_print(step, out);
 }
@@ -168,7 +177,9 @@ static void port_print(const json_t *output, FILE *out)
 {
 	const char *name = string_of(output, "port");
 
-	if (name[0] != '\0')
+	if (json_object_get(output, "controller") != NULL)
+		fputs("the controller", out);
+	else if (name[0] != '\0')
 		fprintf(out, "%s (%lld)", name, number_of(output, "ofport"));
 	else
 		fprintf(out, "%lld", number_of(output, "ofport"));
@@ -178,7 +189,9 @@ static void output_print(const json_t *output, FILE *out)
 {
 	const char *drop = string_of(output, "drop");
 
-	if (json_object_get(output, "ofport") != NULL) {
+	if (json_object_get(output, "controller") != NULL) {
+		fprintf(out, "\nevent to the controller (%s)", string_of(output, "controller"));
+	} else if (json_object_get(output, "ofport") != NULL) {
 		fputs("\noutput to port ", out);
 		port_print(output, out);
 	} else {
@@ -193,7 +206,8 @@ static void output_print(const json_t *output, FILE *out)
 static void verdict_print(const json_t *trace, FILE *out)
 {
 	const char *drop = string_of(trace, "drop");
-	const char *separator = "sent to port ";
+	const char *separator = "sent to ";
+	const char *what = "port ";
 	json_t *output;
 	size_t index;
 
@@ -201,9 +215,12 @@ static void verdict_print(const json_t *trace, FILE *out)
 	json_array_foreach (json_object_get(trace, "outputs"), index, output) {
 		if (json_object_get(output, "drop") != NULL)
 			continue;
-		fputs(separator, out);
+		fprintf(out, "%s%s", separator,
+			json_object_get(output, "controller") != NULL ? "" : what);
 		port_print(output, out);
 		separator = ", ";
+		if (json_object_get(output, "controller") == NULL)
+			what = "";
 	}
 	if (drop[0] != '\0')
 		fprintf(out, "%s%s: %s",

@@ -30,6 +30,24 @@ const struct action_type *action_type_find(const char *name, size_t length)
 	return NULL;
 }
 
+const char *action_type_written_name(const struct action_type *type)
+{
+	bool output = type->form == ARG_FIELD_OUTPUT || type->form == ARG_PORT_TRUNCATED;
+
+	return output ? action_types[ACTION_OUTPUT].name : type->name;
+}
+
+const char *packet_in_reason_name(enum packet_in_reason reason)
+{
+	static const char *const names[] = {
+		[PACKET_IN_ACTION] = "action",
+		[PACKET_IN_NO_MATCH] = "no_match",
+		[PACKET_IN_INVALID_TTL] = "invalid_ttl",
+	};
+
+	return names[reason];
+}
+
 const char *action_suggest(const char *name, size_t length)
 {
 	struct name_guess guess = name_guess_start(name, length);
@@ -86,6 +104,16 @@ static bool action_equal(const struct action *a, const struct action *b)
 		       subfield_equal(&a->move.target, &b->move.target);
 	case ARG_FIELD_OUTPUT:
 		return subfield_equal(&a->output, &b->output);
+	case ARG_PORT_TRUNCATED:
+		return a->truncated.port == b->truncated.port &&
+		       a->truncated.max_len == b->truncated.max_len;
+	case ARG_CONTROLLER:
+		return a->controller.max_len == b->controller.max_len &&
+		       a->controller.reason == b->controller.reason;
+	case ARG_GROUP:
+		return a->group == b->group;
+	case ARG_METER:
+		return a->meter == b->meter;
 	}
 	return false;
 }

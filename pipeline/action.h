@@ -24,6 +24,7 @@
 #define OFPORT_NORMAL 0xfffa
 #define OFPORT_FLOOD 0xfffb
 #define OFPORT_ALL 0xfffc
+#define OFPORT_CONTROLLER 0xfffd
 #define OFPORT_NONE 0xffff
 
 // Forms of an action's argument, in text and in JSON.
@@ -39,6 +40,10 @@ enum action_form {
 	ARG_MOVE,         // move:F[a..b]->G[c..d]
 	ARG_METADATA,     // write_metadata:V/M
 	ARG_FIELD_OUTPUT, // output:reg0[]
+	ARG_PORT_TRUNCATED, // output(port=2,max_len=100)
+	ARG_CONTROLLER,     // controller, controller:128, controller(max_len=128,reason=no_match)
+	ARG_GROUP,          // group:5
+	ARG_METER,          // meter:1
 };
 
 enum action_id {
@@ -47,6 +52,17 @@ enum action_id {
 #undef ACTION
 	ACTION_COUNT,
 };
+
+// Why a packet became an event, as the flow's author says.
+enum packet_in_reason {
+	PACKET_IN_ACTION,
+	PACKET_IN_NO_MATCH,
+	PACKET_IN_INVALID_TTL,
+	PACKET_IN_REASON_COUNT,
+};
+
+#define CONTROLLER_WHOLE 0xffff // max_len: all of it
+#define OUTPUT_MIN_LENGTH 14    // an Ethernet header is not cut
 
 // A run of bits in a field, counted from its least significant bit.
 struct subfield {
@@ -77,6 +93,16 @@ struct action {
 			struct subfield target;
 		} move;
 		struct subfield output; // ARG_FIELD_OUTPUT
+		struct {
+			uint16_t port; // number of a port, or OFPORT_IN_PORT
+			uint32_t max_len;
+		} truncated; // ARG_PORT_TRUNCATED
+		struct {
+			uint16_t max_len; // CONTROLLER_WHOLE: all
+			enum packet_in_reason reason;
+		} controller;
+		uint32_t group;
+		uint32_t meter;
 	};
 };
 
@@ -106,8 +132,13 @@ static inline const struct action_type *action_type_get(enum action_id id)
 	return &action_types[id];
 }
 
+// The name that texts have: all forms of output are "output".
+const char *action_type_written_name(const struct action_type *type);
+
 // By name or alias; NULL if there is none.
 const struct action_type *action_type_find(const char *name, size_t length);
+
+const char *packet_in_reason_name(enum packet_in_reason reason); // "action", "no_match", ...
 
 const char *action_suggest(const char *name, size_t length);
 

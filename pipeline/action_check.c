@@ -52,9 +52,17 @@ static bool is_tag_field(const struct field *field)
 	return field->offset == offsetof(struct packet_key, vlan_tci);
 }
 
+// Without a match, nobody says what packets have.
+static bool is_met(const struct action_checker *checker, enum field_prerequisite needs)
+{
+	return checker->parser->alone || prerequisite_met(checker->match, needs);
+}
+
 static int check_strip(struct action_checker *checker, const struct flow_token *token,
 	const struct action_type *type)
 {
+	if (checker->parser->alone)
+		return 0;
 	if (checker->tags == 0 && !checker->maybe_tagged)
 		return lacks(checker, token, type, NULL, NEEDS_VLAN);
 	if (checker->tags == 0 && !checker->stripped)
@@ -72,10 +80,10 @@ static int check_written(struct action_checker *checker, const struct flow_token
 	const struct action_type *type, const struct field *field)
 {
 	if (is_tag_field(field))
-		return checker->tags > 0 ? 0 : lacks(checker, token, type, field, NEEDS_VLAN);
-	return prerequisite_met(checker->match, field->needs)
-		       ? 0
-		       : lacks(checker, token, type, field, field->needs);
+		return checker->tags > 0 || checker->parser->alone
+			       ? 0
+			       : lacks(checker, token, type, field, NEEDS_VLAN);
+	return is_met(checker, field->needs) ? 0 : lacks(checker, token, type, field, field->needs);
 }
 
 static int check_goto(struct action_checker *checker, const struct flow_token *token,
@@ -84,6 +92,10 @@ static int check_goto(struct action_checker *checker, const struct flow_token *t
 	struct flow_parser *parser = checker->parser;
 	unsigned own = parser->request->flow.table;
 
+	if (parser->alone)
+		return flow_parser_fail(parser, token, FLOW_ERROR_TABLE_ORDER, "goto_table",
+			"%s cannot go to a table; write resubmit(,%u)", parser->alone,
+			action->table);
 	if (!parser->table_is_known) {
 		flow_parser_fail(parser, token, FLOW_ERROR_TABLE_ORDER, "goto_table",
 			"goto_table:%u needs table= in a modify, since it must go to a table "
@@ -120,7 +132,7 @@ static int check_type(struct action_checker *checker, const struct flow_token *t
 		return check_goto(checker, token, action, last);
 	if (action->id == ACTION_STRIP_VLAN)
 		return check_strip(checker, token, type);
-	if (!prerequisite_met(checker->match, type->needs))
+	if (!is_met(checker, type->needs))
 		return lacks(checker, token, type, NULL, type->needs);
 	if (action->id == ACTION_PUSH_VLAN)
 		checker->tags++;
@@ -145,13 +157,12 @@ static int check_action(struct action_checker *checker, size_t index, bool last)
 		return check_written(checker, token, type, field_get(action->set.target.field));
 	case ARG_MOVE:
 		status = check_written(checker, token, type, field_get(action->move.target.field));
-		if (status == 0 && !prerequisite_met(checker->match,
-					   field_get(action->move.source.field)->needs))
+		if (status == 0 && !is_met(checker, field_get(action->move.source.field)->needs))
 			status = lacks(checker, token, type, field_get(action->move.source.field),
 				field_get(action->move.source.field)->needs);
 		return status;
 	case ARG_FIELD_OUTPUT:
-		if (!prerequisite_met(checker->match, field_get(action->output.field)->needs))
+		if (!is_met(checker, field_get(action->output.field)->needs))
 			return lacks(checker, token, type, field_get(action->output.field),
 				field_get(action->output.field)->needs);
 		return 0;

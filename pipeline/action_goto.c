@@ -41,6 +41,7 @@ static bool run_tables(struct execution *execution, uint8_t table, uint16_t port
 		flow = lookup_as_from(execution, table, port);
 		if (!flow)
 			return true;
+		execution->flow = flow;
 		if (!execution_run_nested(execution, &flow->flow.actions))
 			return false;
 		if (execution->next_table < 0)
@@ -53,6 +54,7 @@ static bool run_tables(struct execution *execution, uint8_t table, uint16_t port
 
 bool action_resubmit_run(struct execution *execution, const struct action *action)
 {
+	const struct installed_flow *flow = execution->flow;
 	bool goes_on;
 
 	if (execution->depth >= PIPELINE_RESUBMIT_DEPTH) {
@@ -62,5 +64,6 @@ bool action_resubmit_run(struct execution *execution, const struct action *actio
 	execution->depth++;
 	goes_on = run_tables(execution, action->resubmit.table, action->resubmit.port);
 	execution->depth--;
+	execution->flow = flow;
 	return goes_on;
 }

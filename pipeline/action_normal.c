@@ -17,6 +17,13 @@
 
 #define VLAN_NONE 0xffff
 
+// Where a packet that somebody handed in comes from, if no port was named: it may be of any VLAN.
+static const struct pipeline_port no_port = {
+	.number = OFPORT_CONTROLLER,
+	.vlan_mode = VLAN_TRUNK,
+	.trunks = {[0 ... 63] = UINT64_MAX},
+};
+
 static bool in_trunks(const struct pipeline_port *port, uint16_t vlan)
 {
 	return port->trunks[vlan / 64] >> vlan % 64 & 1;
@@ -142,6 +149,8 @@ bool action_normal_run(struct execution *execution, const struct action *action)
 		ingress <= OFPORT_MAX ? execution->ports->by_number[ingress] : NULL;
 	uint16_t vlan;
 
+	if (!port && ingress == OFPORT_CONTROLLER)
+		port = &no_port;
 	if (!port) {
 		execution_note(execution, DROP_NO_BRIDGE);
 		return true;
@@ -157,7 +166,7 @@ bool action_normal_run(struct execution *execution, const struct action *action)
 	}
 	if (__builtin_expect(execution->observer != NULL, 0))
 		observe(execution, vlan);
-	else
+	else if (port != &no_port)
 		learn(execution, vlan);
 	forward(execution, vlan);
 	return true;

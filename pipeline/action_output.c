@@ -52,6 +52,23 @@ bool action_flood_run(struct execution *execution, const struct action *action)
 	return true;
 }
 
+bool action_output_truncated_run(struct execution *execution, const struct action *action)
+{
+	uint16_t port = action->truncated.port;
+
+	if (port == OFPORT_IN_PORT)
+		port = execution->packet->in_port;
+	else if (port == execution->packet->in_port) {
+		execution_note(execution, DROP_INGRESS_PORT);
+		return true;
+	}
+	if (port_exists(execution, port))
+		execution_emit_truncated(execution, port, action->truncated.max_len);
+	else
+		execution_note(execution, DROP_NO_PORT);
+	return true;
+}
+
 // To any OpenFlow port, also those that stand for a rule.
 static bool output_to(struct execution *execution, const struct action *action, uint64_t port)
 {

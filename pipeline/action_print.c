@@ -75,6 +75,43 @@ static void print_subfield(FILE *out, const struct action *action, const struct 
 	subfield_print(out, &action->output);
 }
 
+static void print_truncated(FILE *out, const struct action *action, const struct port_names *names)
+{
+	fputs("port=", out);
+	if (action->truncated.port == OFPORT_IN_PORT)
+		fputs("in_port", out);
+	else
+		port_print(out, action->truncated.port, names);
+	fprintf(out, ",max_len=%u", action->truncated.max_len);
+}
+
+// A plain length, unless there is more to say than that.
+static bool controller_is_plain(const struct action *action)
+{
+	return action->controller.reason == PACKET_IN_ACTION;
+}
+
+static void print_controller(FILE *out, const struct action *action, const struct port_names *names)
+{
+	if (controller_is_plain(action)) {
+		fprintf(out, "%u", action->controller.max_len);
+		return;
+	}
+	fprintf(out, "reason=%s", packet_in_reason_name(action->controller.reason));
+	if (action->controller.max_len != CONTROLLER_WHOLE)
+		fprintf(out, ",max_len=%u", action->controller.max_len);
+}
+
+static void print_group(FILE *out, const struct action *action, const struct port_names *names)
+{
+	fprintf(out, "%u", action->group);
+}
+
+static void print_meter(FILE *out, const struct action *action, const struct port_names *names)
+{
+	fprintf(out, "%u", action->meter);
+}
+
 static void (*const printers[])(
 	FILE *out, const struct action *action, const struct port_names *names) = {
 	[ARG_PORT] = print_port,
@@ -87,6 +124,10 @@ static void (*const printers[])(
 	[ARG_MOVE] = print_move,
 	[ARG_METADATA] = print_value,
 	[ARG_FIELD_OUTPUT] = print_subfield,
+	[ARG_PORT_TRUNCATED] = print_truncated,
+	[ARG_CONTROLLER] = print_controller,
+	[ARG_GROUP] = print_group,
+	[ARG_METER] = print_meter,
 };
 
 void action_argument_print(FILE *out, const struct action *action, const struct port_names *names)
@@ -100,16 +141,15 @@ void action_argument_print(FILE *out, const struct action *action, const struct 
 void action_print(FILE *out, const struct action *action, const struct port_names *names)
 {
 	const struct action_type *type = action_type_get(action->id);
-	// output:reg0[] is the output action to its reader, whatever runs it.
-	const char *name =
-		type->form == ARG_FIELD_OUTPUT ? action_type_get(ACTION_OUTPUT)->name : type->name;
+	bool brackets = type->form == ARG_RESUBMIT || type->form == ARG_PORT_TRUNCATED ||
+			(type->form == ARG_CONTROLLER && !controller_is_plain(action));
 
-	fputs(name, out);
+	fputs(action_type_written_name(type), out);
 	if (type->form == ARG_NONE)
 		return;
-	fputc(type->form == ARG_RESUBMIT ? '(' : ':', out);
+	fputc(brackets ? '(' : ':', out);
 	action_argument_print(out, action, names);
-	if (type->form == ARG_RESUBMIT)
+	if (brackets)
 		fputc(')', out);
 }
 

@@ -38,6 +38,13 @@ static bool is_port_action(const struct action_type *type)
 			       type->id == ACTION_FLOOD || type->id == ACTION_NORMAL);
 }
 
+// "output(port=1,max_len=100)", but not "output(1)".
+static bool has_arguments(const struct flow_token *token)
+{
+	return token->value > token->start && token->value[-1] == '(' &&
+	       memchr(token->value, '=', token->value_length);
+}
+
 static int parse_port(struct flow_parser *parser, const struct flow_token *token,
 	const struct action_type *type, struct action *action)
 {
@@ -47,15 +54,16 @@ static int parse_port(struct flow_parser *parser, const struct flow_token *token
 		action->id = other->id;
 		return 0;
 	}
+	if (other && other->id == ACTION_CONTROLLER) {
+		action->id = other->id;
+		action->controller.max_len = CONTROLLER_WHOLE;
+		action->controller.reason = PACKET_IN_ACTION;
+		return 0;
+	}
+	if (token->value[0] != '"' && has_arguments(token))
+		return action_parse_truncated(parser, token, type, action);
 	if (token->value[0] != '"' && memchr(token->value, '[', token->value_length))
 		return parse_field_output(parser, token, type, action);
-	if (memmem(token->value, token->value_length, "port=", 5)) {
-		flow_parser_fail(parser, token, FLOW_ERROR_UNKNOWN_ACTION, type->name,
-			"this version has no output(port=P,max_len=N); write output:P, which "
-			"sends the whole packet");
-		flow_parser_hint(parser, "output:1");
-		return -EINVAL;
-	}
 	if (port_parse(type->name, token->value, token->value_length, parser->names, &action->port,
 		    parser->error) == 0)
 		return 0;
@@ -167,7 +175,17 @@ static action_parser *const parsers[] = {
 	[ARG_MOVE] = action_parse_move,
 	[ARG_METADATA] = action_parse_metadata,
 	[ARG_FIELD_OUTPUT] = parse_field_output,
+	[ARG_PORT_TRUNCATED] = action_parse_truncated,
+	[ARG_CONTROLLER] = action_parse_controller,
+	[ARG_GROUP] = action_parse_group,
+	[ARG_METER] = action_parse_meter,
 };
+
+// May the name stand alone?
+static bool argument_is_optional(enum action_form form)
+{
+	return form == ARG_NONE || form == ARG_CONTROLLER;
+}
 
 static int missing_argument(
 	struct flow_parser *parser, const struct flow_token *token, const struct action_type *type)
@@ -182,6 +200,9 @@ static int missing_argument(
 		[ARG_MOVE] = ":reg0[]->reg1[]",
 		[ARG_METADATA] = ":1",
 		[ARG_FIELD_OUTPUT] = ":reg0[]",
+		[ARG_PORT_TRUNCATED] = "(port=1,max_len=100)",
+		[ARG_GROUP] = ":1",
+		[ARG_METER] = ":1",
 	};
 	char value[48], example[96];
 
@@ -224,7 +245,7 @@ static int parse_action(
 	}
 	if (!type)
 		return flow_unknown_action(parser, token);
-	if (type->form != ARG_NONE && (!token->value || token->value_length == 0))
+	if (!argument_is_optional(type->form) && (!token->value || token->value_length == 0))
 		return missing_argument(parser, token, type);
 	action->id = type->id;
 	return parsers[type->form](parser, token, type, action);

@@ -79,6 +79,27 @@ struct flow_counters counter_sum(const struct pipeline *pipeline, uint32_t count
 	return sum;
 }
 
+struct counter_share *counter_share_new(struct pipeline *pipeline)
+{
+	struct counter_share *share = calloc(1, sizeof(*share));
+
+	if (share && counter_take(pipeline, &share->counter) != 0) {
+		free(share);
+		return NULL;
+	}
+	if (share)
+		share->users = 1;
+	return share;
+}
+
+void counter_share_drop(struct pipeline *pipeline, struct counter_share *share)
+{
+	if (!share || --share->users > 0)
+		return;
+	counter_give(pipeline, share->counter);
+	free(share);
+}
+
 static void reader_free(struct pipeline_reader *reader)
 {
 	for (unsigned c = 0; reader && c < COUNTER_CHUNKS; c++)

@@ -22,11 +22,17 @@ static int tag_for(struct packet *packet, uint16_t vlan)
 }
 
 // The end of a packet or copy that is to be sent.
-static void send(struct execution *execution, struct packet *packet, uint16_t port, uint16_t vlan)
+static void send(struct execution *execution, struct packet *packet, uint16_t port)
 {
 	struct pipeline_sink *sink = execution->sink;
+	uint32_t length = execution->pending_length;
 
-	if (tag_for(packet, vlan) == 0)
+	if (packet->length > length) {
+		packet->length = length;
+		if (packet->linear > length)
+			packet->linear = (uint16_t)length;
+	}
+	if (tag_for(packet, execution->pending_vlan) == 0)
 		sink->output(sink, packet, port);
 	else
 		sink->drop(sink, packet, DROP_NO_HEADROOM);
@@ -37,11 +43,18 @@ void execution_emit_vlan(struct execution *execution, uint16_t port, uint16_t vl
 	execution_settle(execution);
 	execution->pending = port;
 	execution->pending_vlan = vlan;
+	execution->pending_length = UINT32_MAX;
 }
 
 void execution_emit(struct execution *execution, uint16_t port)
 {
 	execution_emit_vlan(execution, port, VLAN_AS_IS);
+}
+
+void execution_emit_truncated(struct execution *execution, uint16_t port, uint32_t length)
+{
+	execution_emit(execution, port);
+	execution->pending_length = length;
 }
 
 bool execution_settle(struct execution *execution)
@@ -58,11 +71,8 @@ bool execution_settle(struct execution *execution)
 	copy = sink->copy(sink, packet);
 	if (!copy)
 		return false;
-	// What the parser found holds for the copy, whatever the sink has filled in.
-	copy->l3_offset = packet->l3_offset;
-	copy->l4_offset = packet->l4_offset;
-	copy->vlan_count = packet->vlan_count;
-	send(execution, copy, port, execution->pending_vlan);
+	packet_copy_offsets(copy, packet);
+	send(execution, copy, port);
 	return true;
 }
 
@@ -89,6 +99,7 @@ static inline __attribute__((always_inline)) bool run_list(
 	// An empty list is how "drop" is written in OpenFlow.
 	if (actions->count == 0)
 		execution_note(execution, DROP_ACTION_DROP);
+	execution->list_end = actions->items + actions->count;
 	for (size_t i = 0; i < actions->count; i++) {
 		const struct action *action = &actions->items[i];
 
@@ -99,11 +110,21 @@ static inline __attribute__((always_inline)) bool run_list(
 	return true;
 }
 
-bool execution_run_nested(struct execution *execution, const struct action_list *actions)
+static inline __attribute__((always_inline)) bool run_either(
+	struct execution *execution, const struct action_list *actions)
 {
 	if (__builtin_expect(execution->observer != NULL, 0))
 		return run_list(execution, actions, true);
 	return run_list(execution, actions, false);
+}
+
+bool execution_run_nested(struct execution *execution, const struct action_list *actions)
+{
+	const struct action *outer_end = execution->list_end;
+	bool goes_on = run_either(execution, actions);
+
+	execution->list_end = outer_end;
+	return goes_on;
 }
 
 bool execution_run(struct execution *execution, const struct action_list *actions)
@@ -111,7 +132,7 @@ bool execution_run(struct execution *execution, const struct action_list *action
 	struct pipeline_sink *sink = execution->sink;
 
 	execution->next_table = -1;
-	if (execution_run_nested(execution, actions))
+	if (run_either(execution, actions))
 		return true;
 	// Outputs before the action that ended the packet stay sent.
 	execution_settle(execution);
@@ -124,8 +145,15 @@ void execution_finish(struct execution *execution)
 	struct pipeline_sink *sink = execution->sink;
 
 	if (execution->pending != OFPORT_NONE)
-		send(execution, execution->packet, execution->pending, execution->pending_vlan);
+		send(execution, execution->packet, execution->pending);
 	else
 		sink->drop(sink, execution->packet,
-			execution->copies > 0 ? DROP_CONSUMED : execution->reason);
+			execution->copies > 0 || execution->delivered ? DROP_CONSUMED
+								      : execution->reason);
+}
+
+void execution_run_whole(struct execution *execution, const struct action_list *actions)
+{
+	if (execution_run(execution, actions))
+		execution_finish(execution);
 }

@@ -19,6 +19,7 @@
 
 #define VLAN_AS_IS 0xffff
 
+struct installed_flow;
 struct port_set;
 struct pipeline_observer;
 
@@ -27,14 +28,18 @@ struct execution {
 	struct pipeline_sink *sink;
 	struct packet *packet;
 	struct packet_key *key;
+	const struct installed_flow *flow;  // whose actions run; NULL: an action list alone
+	const struct action *list_end; // behind the last action of the list that runs
 	const struct port_set *ports; // of the bridge, the same for the whole burst
 	uint64_t version;     // of the tables, the same for the whole burst
 	uint64_t now_ms;
 	unsigned reader;      // slot
-	unsigned depth;	      // of resubmits
+	unsigned depth;	      // of resubmits and groups
 	unsigned lookups;     // so far, for PIPELINE_LOOKUP_LIMIT
 	unsigned copies;      // asked for so far, whether or not there was memory
+	bool delivered;	      // to the controller, so that the packet is not lost
 	uint16_t pending;     // port that the packet itself will go to, or OFPORT_NONE
+	uint32_t pending_length; // how much of it leaves, or UINT32_MAX
 	uint16_t pending_vlan; // how it leaves there: VLAN_AS_IS, or a VLAN ID, 0 for untagged
 	int16_t next_table;   // goto_table, or -1
 	enum drop_reason reason; // why, if nothing comes of it
@@ -47,6 +52,9 @@ void execution_emit(struct execution *execution, uint16_t port);
 // The same, but tagged with VLAN `vlan`: an outermost tag gets that ID, an untagged packet a tag;
 // 0 takes the outermost tag off. The packet itself is not changed.
 void execution_emit_vlan(struct execution *execution, uint16_t port, uint16_t vlan);
+
+// The same for the first `length` bytes only.
+void execution_emit_truncated(struct execution *execution, uint16_t port, uint32_t length);
 
 // Before the packet is changed: if an output is pending, send a copy as the packet is now.
 // False if there was no memory; the pending output is then counted as dropped.

@@ -63,6 +63,10 @@ void field_example(
 int port_parse(const char *what, const char *text, size_t length, const struct port_names *names,
 	uint16_t *port, struct flow_error *error);
 
+// Says that there is no such port, and which ones there are.
+int port_refuse(const char *what, const char *text, size_t length, const struct port_names *names,
+	struct flow_error *error);
+
 // The port's number by name, or 0.
 uint16_t port_find(const struct port_names *names, const char *text, size_t length);
 

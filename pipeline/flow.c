@@ -37,6 +37,10 @@ static uint16_t output_port(const struct action *action)
 	switch (action->id) {
 	case ACTION_OUTPUT:
 		return action->port;
+	case ACTION_OUTPUT_TRUNCATED:
+		return action->truncated.port;
+	case ACTION_CONTROLLER:
+		return OFPORT_CONTROLLER;
 	case ACTION_IN_PORT:
 		return OFPORT_IN_PORT;
 	case ACTION_ALL:

@@ -19,6 +19,8 @@ enum flow_error_kind {
 	FLOW_ERROR_KIND(PREREQUISITE, "prerequisite")                                              \
 	FLOW_ERROR_KIND(CONFLICT, "conflict")                                                      \
 	FLOW_ERROR_KIND(NO_SUCH_PORT, "no_such_port")                                              \
+	FLOW_ERROR_KIND(NO_SUCH_GROUP, "no_such_group")                                            \
+	FLOW_ERROR_KIND(NO_SUCH_METER, "no_such_meter")                                            \
 	FLOW_ERROR_KIND(NO_SUCH_TABLE, "no_such_table")                                            \
 	FLOW_ERROR_KIND(TABLE_ORDER, "table_order")                                                \
 	FLOW_ERROR_KIND(OVERLAP, "overlap")                                                        \

@@ -9,23 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/flow_parser.h"
-
-// Strings that tokens point to.
-struct string_list {
-	size_t count;
-	char **items;
-};
-
-struct json_reader {
-	struct flow_parser parser;
-	struct string_list strings;
-};
+#include "pipeline/flow_json_reader.h"
 
 // --- Strings ---
 
-// Takes over `string`; NULL is out of memory.
-static int keep_string(struct json_reader *reader, char *string)
+int json_keep_string(struct json_reader *reader, char *string)
 {
 	struct string_list *list = &reader->strings;
 	char **items = string ? realloc(list->items, (list->count + 1) * sizeof(*items)) : NULL;
@@ -39,17 +27,17 @@ static int keep_string(struct json_reader *reader, char *string)
 	return 0;
 }
 
-static void forget_strings(struct string_list *list)
+void json_reader_finish(struct json_reader *reader)
 {
-	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i]);
-	free(list->items);
+	for (size_t i = 0; i < reader->strings.count; i++)
+		free(reader->strings.items[i]);
+	free(reader->strings.items);
 }
 
-static int bad_member(struct json_reader *reader, const char *name, const char *what)
+int json_bad_member(struct json_reader *reader, const char *name, const char *what)
 {
 	return flow_parser_fail(
-		&reader->parser, NULL, FLOW_ERROR_SYNTAX, name, "\"%s\" %s", name, what);
+		reader->parser, NULL, FLOW_ERROR_SYNTAX, name, "\"%s\" %s", name, what);
 }
 
 // A number or string as the text that it would be in a line: *text is kept by the reader.
@@ -61,21 +49,21 @@ static int scalar_text(
 	if (json_is_string(value)) {
 		if (json_string_length(value) == 0 ||
 			strlen(json_string_value(value)) != json_string_length(value))
-			return bad_member(reader, name, "has an empty value");
+			return json_bad_member(reader, name, "has an empty value");
 		copy = strdup(json_string_value(value));
 	} else if (json_is_integer(value)) {
 		if (asprintf(&copy, "%lld", (long long)json_integer_value(value)) < 0)
 			copy = NULL;
 	} else {
-		return bad_member(reader, name, "has to be a whole number or a string");
+		return json_bad_member(reader, name, "has to be a whole number or a string");
 	}
 	*text = copy;
-	return keep_string(reader, copy);
+	return json_keep_string(reader, copy);
 }
 
 // --- Keys ---
 
-static int add_key(struct json_reader *reader, const char *key, const json_t *value)
+int json_read_key(struct json_reader *reader, const char *key, const json_t *value)
 {
 	struct flow_token *token;
 	const char *text = NULL;
@@ -86,8 +74,8 @@ static int add_key(struct json_reader *reader, const char *key, const json_t *va
 		return status;
 	if (asprintf(&whole, "%s%s%s", key, text ? "=" : "", text ? text : "") < 0)
 		whole = NULL;
-	status = keep_string(reader, whole);
-	token = token_list_add(&reader->parser.keys);
+	status = json_keep_string(reader, whole);
+	token = token_list_add(&reader->parser->keys);
 	if (status != 0 || !token)
 		return -ENOMEM;
 	token->start = token->key = whole;
@@ -107,11 +95,11 @@ static int read_match(struct json_reader *reader, const json_t *match)
 	int status = 0;
 
 	if (!json_is_object(match))
-		return bad_member(reader, "match", "has to be an object of fields");
+		return json_bad_member(reader, "match", "has to be an object of fields");
 	json_object_foreach ((json_t *)match, key, value) {
 		if (flow_key_exists(key, strlen(key)))
-			return bad_member(reader, key, "is no field; put it beside \"match\"");
-		status = add_key(reader, key, value);
+			return json_bad_member(reader, key, "is no field; put it beside \"match\"");
+		status = json_read_key(reader, key, value);
 		if (status != 0)
 			return status;
 	}
@@ -123,14 +111,14 @@ static int read_match(struct json_reader *reader, const json_t *match)
 // `text` is one whole action in its text form; it is taken over.
 static int add_action(struct json_reader *reader, char *text)
 {
-	struct flow_token *token = token_list_add(&reader->parser.actions);
-	int status = keep_string(reader, text);
+	struct flow_token *token = token_list_add(&reader->parser->actions);
+	int status = json_keep_string(reader, text);
 
 	if (status != 0 || !token)
 		return -ENOMEM;
 	token->start = text;
 	token->length = strlen(text);
-	return action_token_split(&reader->parser, token);
+	return action_token_split(reader->parser, token);
 }
 
 // The two members of an argument such as {"field": F, "value": V}; *second may be absent if
@@ -150,13 +138,42 @@ static int read_pair(struct json_reader *reader, const char *action, const json_
 		if (strcmp(key, names[which]) != 0) {
 			snprintf(what, sizeof(what), "of %s is unknown; it has \"%s\" and \"%s\"",
 				action, names[0], names[1]);
-			return bad_member(reader, key, what);
+			return json_bad_member(reader, key, what);
 		}
 		status = scalar_text(reader, key, value, &texts[which]);
 		if (status != 0)
 			return status;
 	}
 	return 0;
+}
+
+// {"output": {"port": 2, "max_len": 100}} and {"controller": {"max_len": 128}}: members become what
+// stands in the brackets, whose names the text parser knows.
+static int add_bracket_action(
+	struct json_reader *reader, const struct action_type *type, const json_t *argument)
+{
+	const char *key, *value_text;
+	char *text = strdup(type->name), *longer;
+	json_t *value;
+	char separator = '(';
+	int status = 0;
+
+	json_object_foreach ((json_t *)argument, key, value) {
+		status = scalar_text(reader, key, value, &value_text);
+		if (status != 0) {
+			free(text);
+			return status;
+		}
+		if (!text || asprintf(&longer, "%s%c%s=%s", text, separator, key, value_text) < 0)
+			longer = NULL;
+		free(text);
+		text = longer;
+		separator = ',';
+	}
+	if (!text || asprintf(&longer, "%s%s", text, separator == '(' ? "()" : ")") < 0)
+		longer = NULL;
+	free(text);
+	return add_action(reader, longer);
 }
 
 static int add_object_action(
@@ -174,15 +191,17 @@ static int add_object_action(
 	char *text;
 	int status;
 
+	if (type->form == ARG_PORT || type->form == ARG_CONTROLLER)
+		return add_bracket_action(reader, type, argument);
 	if (!resubmit && type->form != ARG_MOVE && type->form != ARG_SET_FIELD &&
 		type->form != ARG_LOAD)
-		return bad_member(reader, type->name, "takes a number or a string");
+		return json_bad_member(reader, type->name, "takes a number or a string");
 	status = read_pair(reader, type->name, argument, pair, texts);
 	if (status != 0)
 		return status;
 	if (!resubmit && (!texts[0] || !texts[1])) {
 		snprintf(what, sizeof(what), "needs both \"%s\" and \"%s\"", names[0], names[1]);
-		return bad_member(reader, type->name, what);
+		return json_bad_member(reader, type->name, what);
 	}
 	if (asprintf(&text, resubmit ? "%s(%s,%s)" : "%s:%s->%s", type->name,
 		    texts[0] ? texts[0] : "", texts[1] ? texts[1] : "") < 0)
@@ -201,7 +220,7 @@ static int read_action(struct json_reader *reader, const json_t *action)
 	if (json_is_string(action))
 		return add_action(reader, strdup(json_string_value(action)));
 	if (!json_is_object(action) || json_object_size(action) != 1)
-		return bad_member(reader, "actions",
+		return json_bad_member(reader, "actions",
 			"has to hold names and objects of one member, such as "
 			"\"strip_vlan\" and {\"output\": 2}");
 	name = json_object_iter_key(json_object_iter((json_t *)action));
@@ -222,15 +241,15 @@ static int read_action(struct json_reader *reader, const json_t *action)
 	return add_action(reader, text);
 }
 
-static int read_actions(struct json_reader *reader, const json_t *actions)
+int json_read_actions(struct json_reader *reader, const json_t *actions)
 {
 	const json_t *action;
 	size_t i;
 	int status = 0;
 
 	if (!json_is_array(actions))
-		return bad_member(reader, "actions", "has to be an array");
-	reader->parser.has_actions = true;
+		return json_bad_member(reader, "actions", "has to be an array");
+	reader->parser->has_actions = true;
 	json_array_foreach (actions, i, action) {
 		status = read_action(reader, action);
 		if (status != 0)
@@ -245,9 +264,9 @@ static int read_command(struct json_reader *reader, const json_t *value)
 {
 	const char *name = json_is_string(value) ? json_string_value(value) : "";
 
-	if (flow_command_find(name, strlen(name), &reader->parser.request->command))
+	if (flow_command_find(name, strlen(name), &reader->parser->request->command))
 		return 0;
-	return bad_member(
+	return json_bad_member(
 		reader, "command", "has to be add, modify, modify_strict, delete or delete_strict");
 }
 
@@ -256,14 +275,14 @@ static int read_member(struct json_reader *reader, const char *key, const json_t
 	if (strcmp(key, "match") == 0)
 		return read_match(reader, value);
 	if (strcmp(key, "actions") == 0)
-		return read_actions(reader, value);
+		return json_read_actions(reader, value);
 	if (strcmp(key, "command") == 0)
 		return read_command(reader, value);
 	if (flow_key_exists(key, strlen(key)))
-		return add_key(reader, key, value);
+		return json_read_key(reader, key, value);
 	if (field_find(key, strlen(key)))
-		return bad_member(reader, key, "is a field; put it into \"match\"");
-	return flow_parser_fail(&reader->parser, NULL, FLOW_ERROR_UNKNOWN_FIELD, key,
+		return json_bad_member(reader, key, "is a field; put it into \"match\"");
+	return flow_parser_fail(reader->parser, NULL, FLOW_ERROR_UNKNOWN_FIELD, key,
 		"a flow has no member \"%s\"; it has table, priority, cookie, idle_timeout, "
 		"hard_timeout, match and actions",
 		key);
@@ -273,23 +292,24 @@ int flow_request_from_json(struct flow_request *request, const json_t *json,
 	enum flow_command default_command, const struct port_names *names,
 	struct flow_warnings *warnings, struct flow_error *error)
 {
-	struct json_reader reader = {0};
+	struct flow_parser parser;
+	struct json_reader reader = {.parser = &parser};
 	const char *key;
 	json_t *value;
 	int status = 0;
 
-	flow_parser_start(&reader.parser, request, default_command, names, warnings, error);
+	flow_parser_start(&parser, request, default_command, names, warnings, error);
 	if (!json_is_object(json))
-		status = flow_parser_fail(&reader.parser, NULL, FLOW_ERROR_SYNTAX, NULL,
-			"a flow has to be a JSON object");
+		status = flow_parser_fail(
+			&parser, NULL, FLOW_ERROR_SYNTAX, NULL, "a flow has to be a JSON object");
 	json_object_foreach ((json_t *)json, key, value) {
 		if (status == 0)
 			status = read_member(&reader, key, value);
 	}
 	if (status == 0)
-		status = flow_parser_run(&reader.parser);
-	flow_parser_finish(&reader.parser);
-	forget_strings(&reader.strings);
+		status = flow_parser_run(&parser);
+	flow_parser_finish(&parser);
+	json_reader_finish(&reader);
 	if (status != 0)
 		flow_request_destroy(request);
 	return status;

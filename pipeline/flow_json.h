@@ -20,4 +20,5 @@ int flow_request_from_json(struct flow_request *request, const json_t *json,
 
 // A new reference, or NULL if out of memory.
 json_t *flow_to_json(const struct flow *flow, const struct port_names *names);
+json_t *actions_to_json(const struct action_list *actions, const struct port_names *names);
 json_t *flow_error_to_json(const struct flow_error *error);

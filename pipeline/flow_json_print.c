@@ -60,6 +60,29 @@ static json_t *match_json(const struct match *match, const struct port_names *na
 	return NULL;
 }
 
+// {"port": 2, "max_len": 100} from "port=2,max_len=100".
+static json_t *members_json(char *text)
+{
+	json_t *object = json_object();
+	// At most two; the name of a port, which may hold a comma, is in the first.
+	char *comma = strrchr(text, ',');
+	char *members[] = {text, comma ? comma + 1 : NULL};
+	int status = object ? 0 : -1;
+
+	if (comma)
+		*comma = '\0';
+	for (unsigned i = 0; i < 2 && status == 0 && members[i]; i++) {
+		char *value = strchr(members[i], '=');
+
+		*value++ = '\0';
+		status = set_text(object, members[i], value, strlen(value));
+	}
+	if (status == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
 // {"field": F, "value": V} from "V->F", {"from": A, "to": B} from "A->B".
 static json_t *pair_json(enum action_form form, char *text, size_t size)
 {
@@ -103,6 +126,8 @@ static json_t *argument_json(const struct action *action, const struct port_name
 		json = resubmit_json(action, text, size);
 	else if (form == ARG_SET_FIELD || form == ARG_LOAD || form == ARG_MOVE)
 		json = pair_json(form, text, size);
+	else if (form == ARG_PORT_TRUNCATED || (form == ARG_CONTROLLER && strchr(text, '=')))
+		json = members_json(text);
 	else
 		json = text_json(text, size);
 	free(text);
@@ -116,16 +141,15 @@ static json_t *action_json(const struct action *action, const struct port_names 
 
 	if (type->form == ARG_NONE)
 		return json_string(type->name);
-	if (type->form == ARG_FIELD_OUTPUT)
-		type = action_type_get(ACTION_OUTPUT);
 	object = json_object();
-	if (json_object_set_new(object, type->name, argument_json(action, names)) == 0)
+	if (json_object_set_new(
+		    object, action_type_written_name(type), argument_json(action, names)) == 0)
 		return object;
 	json_decref(object);
 	return NULL;
 }
 
-static json_t *actions_json(const struct action_list *actions, const struct port_names *names)
+json_t *actions_to_json(const struct action_list *actions, const struct port_names *names)
 {
 	json_t *array = json_array();
 	int status = array ? 0 : -1;
@@ -166,7 +190,7 @@ json_t *flow_to_json(const struct flow *flow, const struct port_names *names)
 			0 &&
 		set_flags(object, flow->flags) == 0 &&
 		json_object_set_new(object, "match", match_json(&flow->match, names)) == 0 &&
-		json_object_set_new(object, "actions", actions_json(&flow->actions, names)) == 0)
+		json_object_set_new(object, "actions", actions_to_json(&flow->actions, names)) == 0)
 		return object;
 	json_decref(object);
 	return NULL;

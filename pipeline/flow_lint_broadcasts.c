@@ -164,6 +164,11 @@ static bool action_sends(const struct walk *walk, const struct action *action)
 	case ACTION_OUTPUT:
 		return action->port != walk->in_port &&
 		       port_exists(walk->broadcasts->lint->ports, action->port);
+	case ACTION_OUTPUT_TRUNCATED:
+		return action->truncated.port == OFPORT_IN_PORT ||
+		       (action->truncated.port != walk->in_port &&
+			       port_exists(walk->broadcasts->lint->ports, action->truncated.port));
+	case ACTION_METER:
 	case ACTION_DROP:
 	case ACTION_PUSH_VLAN:
 	case ACTION_STRIP_VLAN:

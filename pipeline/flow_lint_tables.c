@@ -150,6 +150,9 @@ static void ports_collect(const struct lint *lint, struct dead_end *ends)
 
 			if (action->id == ACTION_OUTPUT && action->port <= OFPORT_MAX)
 				dead_end_count(lint, &ends[action->port], i);
+			else if (action->id == ACTION_OUTPUT_TRUNCATED &&
+				 action->truncated.port <= OFPORT_MAX)
+				dead_end_count(lint, &ends[action->truncated.port], i);
 		}
 	}
 }

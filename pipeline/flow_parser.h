@@ -14,6 +14,7 @@
 
 #include "pipeline/field_value.h"
 #include "pipeline/flow_text.h"
+#include "pipeline/group.h"
 #include "pipeline/name_search.h"
 
 // Slices of the text, or of strings that the JSON holds.
@@ -41,6 +42,8 @@ struct flow_parser {
 	struct token_list keys;
 	struct token_list actions;
 	bool has_actions;    // "actions=" was there, maybe with nothing behind
+	const char *alone;   // whose the actions are, if they stand without a match; else NULL
+	uint32_t group;      // whose bucket's they are; GROUP_NONE: no group's
 	bool table_is_known; // the flow's own table, for goto_table and resubmit
 	unsigned seen;       // attributes given so far, see flow_keys.c
 };
@@ -54,8 +57,17 @@ void token_list_destroy(struct token_list *list);
 // Cut the parser's text: sets command, keys, actions and has_actions.
 int flow_text_split(struct flow_parser *parser);
 
+// The same for text that is actions only, from `at` on.
+int actions_text_split(struct flow_parser *parser, const char *at);
+
+// The next action, or other word with brackets, behind *at; its length is 0 at the end.
+int action_token_next(struct flow_parser *parser, const char **at, struct flow_token *token);
+
 // Cut one action, the token's start and length, into key and value.
 int action_token_split(struct flow_parser *parser, struct flow_token *token);
+
+// "actions" or "action"
+bool actions_key_is(const char *key, size_t length);
 
 // Is the command `name`? Sets *command.
 bool flow_command_find(const char *name, size_t length, enum flow_command *command);
@@ -69,6 +81,15 @@ int flow_parser_fail(struct flow_parser *parser, const struct flow_token *token,
 	__attribute__((format(printf, 5, 6)));
 void flow_parser_hint(struct flow_parser *parser, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+// "\"type\" needs \"=\" before its value; write type=all"
+int flow_parser_wants_equals(struct flow_parser *parser, const struct flow_token *token);
+int flow_parser_needs_value(struct flow_parser *parser, const struct flow_token *token,
+	const char *name, const char *example);
+int flow_parser_given_twice(
+	struct flow_parser *parser, const struct flow_token *token, const char *name);
+// The token's value, 0..max.
+int flow_parser_number(struct flow_parser *parser, const struct flow_token *token, const char *name,
+	uint64_t max, uint64_t *number);
 // The error was filled by somebody who does not know places. Returns `status`.
 int flow_parser_place(struct flow_parser *parser, const struct flow_token *token, int status);
 void flow_parser_warn(struct flow_parser *parser, const struct flow_token *token,
@@ -106,11 +127,17 @@ void subfield_print(FILE *out, const struct subfield *subfield);
 // parser->actions into request->flow.actions: action_text.c
 int actions_parse(struct flow_parser *parser);
 
-// The argument of one action, by its form; those that write fields are in action_text_set.c.
+// The argument of one action, by its form; those that write fields are in action_text_set.c,
+// those that name somebody in action_text_send.c.
 typedef int action_parser(struct flow_parser *parser, const struct flow_token *token,
 	const struct action_type *type, struct action *action);
 action_parser action_parse_field_value, action_parse_metadata, action_parse_set_field,
-	action_parse_load, action_parse_move;
+	action_parse_load, action_parse_move, action_parse_truncated, action_parse_controller,
+	action_parse_group, action_parse_meter;
+
+// The number of a group that is there, and is not parser->group: "group:5", "watch_group:5".
+int group_reference_parse(struct flow_parser *parser, const struct flow_token *token,
+	const char *name, uint32_t *group);
 
 // Do these actions make sense with the match, and in this order? action_check.c
 int actions_check(struct flow_parser *parser);

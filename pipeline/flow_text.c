@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pipeline/flow_parser.h"
+#include "pipeline/text_buffer.h"
 
 // --- Reading ---
 
@@ -20,6 +21,7 @@ void flow_parser_start(struct flow_parser *parser, struct flow_request *request,
 	*parser = (struct flow_parser){
 		.request = request,
 		.names = names,
+		.group = GROUP_NONE,
 		.warnings = warnings,
 		.error = error,
 	};
@@ -96,6 +98,31 @@ int flow_request_parse(struct flow_request *request, const char *text,
 	return status;
 }
 
+int actions_parse_alone(struct action_list *list, const char *what, const char *text,
+	const struct port_names *names, struct flow_warnings *warnings, struct flow_error *error)
+{
+	struct flow_request request;
+	struct flow_parser parser;
+	int status;
+
+	flow_parser_start(&parser, &request, FLOW_ADD, names, warnings, error);
+	parser.text = text;
+	parser.alone = what;
+	status = actions_text_split(&parser, text);
+	if (status == 0)
+		status = actions_parse(&parser);
+	if (status == 0)
+		status = actions_check(&parser);
+	flow_parser_finish(&parser);
+	*list = (struct action_list){0};
+	if (status == 0) {
+		*list = request.flow.actions;
+		request.flow.actions = (struct action_list){0};
+	}
+	flow_request_destroy(&request);
+	return status;
+}
+
 void flow_request_destroy(struct flow_request *request)
 {
 	if (request)
@@ -104,64 +131,41 @@ void flow_request_destroy(struct flow_request *request)
 
 // --- Writing ---
 
-struct text_buffer {
-	char *text;
-	size_t size;
-	FILE *out; // NULL: out of memory
-};
-
-static void buffer_open(struct text_buffer *buffer)
-{
-	buffer->text = NULL;
-	buffer->out = open_memstream(&buffer->text, &buffer->size);
-}
-
-// The text, or NULL if there was no memory for all of it.
-static char *buffer_close(struct text_buffer *buffer)
-{
-	bool failed = ferror(buffer->out);
-
-	if (fclose(buffer->out) == 0 && !failed)
-		return buffer->text;
-	free(buffer->text);
-	return NULL;
-}
-
 char *match_format(const struct match *match, uint16_t priority, const struct port_names *names)
 {
 	struct text_buffer buffer;
 
-	buffer_open(&buffer);
+	text_buffer_open(&buffer);
 	if (!buffer.out)
 		return NULL;
 	fprintf(buffer.out, "priority=%u", priority);
 	match_print(buffer.out, ",", match, names);
-	return buffer_close(&buffer);
+	return text_buffer_close(&buffer);
 }
 
 char *actions_format(const struct action_list *actions, const struct port_names *names)
 {
 	struct text_buffer buffer;
 
-	buffer_open(&buffer);
+	text_buffer_open(&buffer);
 	if (!buffer.out)
 		return NULL;
 	actions_print(buffer.out, actions, names);
-	return buffer_close(&buffer);
+	return text_buffer_close(&buffer);
 }
 
 char *flow_format(const struct flow *flow, const struct port_names *names)
 {
 	struct text_buffer buffer;
 
-	buffer_open(&buffer);
+	text_buffer_open(&buffer);
 	if (!buffer.out)
 		return NULL;
 	fprintf(buffer.out, "table=%u, priority=%u", flow->table, flow->priority);
 	match_print(buffer.out, ",", &flow->match, names);
 	fputs(" actions=", buffer.out);
 	actions_print(buffer.out, &flow->actions, names);
-	return buffer_close(&buffer);
+	return text_buffer_close(&buffer);
 }
 
 static void print_flags(FILE *out, unsigned flags)
@@ -179,7 +183,7 @@ char *flow_format_exact(const struct flow *flow)
 {
 	struct text_buffer buffer;
 
-	buffer_open(&buffer);
+	text_buffer_open(&buffer);
 	if (!buffer.out)
 		return NULL;
 	fprintf(buffer.out, "table=%u,priority=%u", flow->table, flow->priority);
@@ -193,5 +197,5 @@ char *flow_format_exact(const struct flow *flow)
 	match_print(buffer.out, ",", &flow->match, NULL);
 	fputs(",actions=", buffer.out);
 	actions_print(buffer.out, &flow->actions, NULL);
-	return buffer_close(&buffer);
+	return text_buffer_close(&buffer);
 }

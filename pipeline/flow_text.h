@@ -14,7 +14,11 @@
 #include "pipeline/flow.h"
 #include "pipeline/flow_error.h"
 
-// Port names of one bridge, both ways. Lives as long as the caller says; never kept.
+// What a flow may name by a number besides ports.
+enum flow_reference { FLOW_GROUP, FLOW_METER };
+
+// What flows of one bridge may name: its ports, both ways, and which groups and meters there are.
+// Lives as long as the caller says; never kept.
 struct port_names {
 	const char *bridge; // for messages
 	size_t count;
@@ -22,6 +26,9 @@ struct port_names {
 		const char *name;
 		uint16_t number;
 	} *items; // sorted by number
+	// Is there one with that number? NULL: it is not asked.
+	bool (*exists)(const struct port_names *names, enum flow_reference kind, uint32_t id);
+	void *context; // of exists()
 };
 
 // What a line asks for; "add" unless the line begins with another word.
@@ -68,6 +75,15 @@ char *flow_format(const struct flow *flow, const struct port_names *names);
 // All of the flow, so that flow_request_parse() gives an equal flow back: numbers only, one line.
 // This is the form that is stored and that goes over the wire. A malloc()ed string or NULL.
 char *flow_format_exact(const struct flow *flow);
+
+// An action list on its own, without a match: "output:1,strip_vlan". What actions need of the
+// packet is not asked; one whose field a packet does not have does nothing to it. goto_table is
+// refused, because there is no table that it could be above of. `what` begins messages about
+// that ("a bucket"). Offsets count from `text`. Results as those of flow_request_parse(); *list is
+// freed by action_list_destroy().
+int actions_parse_alone(struct action_list *list, const char *what, const char *text,
+		const struct port_names *names, struct flow_warnings *warnings,
+		struct flow_error *error);
 
 char *match_format(const struct match *match, uint16_t priority, const struct port_names *names);
 char *actions_format(const struct action_list *actions, const struct port_names *names);

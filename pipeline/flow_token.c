@@ -65,6 +65,42 @@ void flow_parser_hint(struct flow_parser *parser, const char *format, ...)
 	va_end(arguments);
 }
 
+int flow_parser_wants_equals(struct flow_parser *parser, const struct flow_token *token)
+{
+	int length = (int)token->key_length;
+
+	flow_parser_fail(parser, token, FLOW_ERROR_SYNTAX, NULL,
+		"\"%.*s\" needs \"=\" before its value; write %.*s=%.*s", length, token->key,
+		length, token->key, (int)token->value_length, token->value);
+	flow_parser_hint(parser, "%.*s=%.*s", length, token->key, (int)token->value_length,
+		token->value);
+	return -EINVAL;
+}
+
+int flow_parser_needs_value(struct flow_parser *parser, const struct flow_token *token,
+	const char *name, const char *example)
+{
+	flow_parser_fail(parser, token, FLOW_ERROR_SYNTAX, name,
+		"%s needs a value: write for example %s", name, example);
+	flow_parser_hint(parser, "%s", example);
+	return -EINVAL;
+}
+
+int flow_parser_given_twice(
+	struct flow_parser *parser, const struct flow_token *token, const char *name)
+{
+	return flow_parser_fail(parser, token, FLOW_ERROR_CONFLICT, name,
+		"%s is given twice; leave one out", name);
+}
+
+int flow_parser_number(struct flow_parser *parser, const struct flow_token *token, const char *name,
+	uint64_t max, uint64_t *number)
+{
+	return flow_parser_place(parser, token,
+		number_parse_bounded(
+			name, token->value, token->value_length, max, number, parser->error));
+}
+
 void flow_parser_warn(struct flow_parser *parser, const struct flow_token *token,
 	enum flow_error_kind kind, const char *field, const char *format, ...)
 {
@@ -194,30 +230,37 @@ int action_token_split(struct flow_parser *parser, struct flow_token *token)
 	return 0;
 }
 
-static int split_actions(struct flow_parser *parser, const char *at)
+int action_token_next(struct flow_parser *parser, const char **at, struct flow_token *token)
 {
-	for (at = skip_separators(at); !is_end(*at); at = skip_separators(at)) {
-		const char *end = action_end(at);
-		struct flow_token *token = token_list_add(&parser->actions);
+	const char *start = skip_separators(*at);
+	const char *end = action_end(start);
 
-		if (!token)
-			return -ENOMEM;
-		token->start = at;
-		token->length = end ? (size_t)(end - at) : strcspn(at, "#");
-		if (!end)
-			return flow_parser_fail(parser, token, FLOW_ERROR_SYNTAX, NULL,
-				"a bracket is not closed in \"%.*s\"", (int)token->length, at);
-
-		int status = action_token_split(parser, token);
-
-		if (status != 0)
-			return status;
-		at = end;
-	}
-	return 0;
+	*token = (struct flow_token){.start = start, .length = strcspn(start, "#")};
+	if (!end)
+		return flow_parser_fail(parser, token, FLOW_ERROR_SYNTAX, NULL,
+			"a bracket is not closed in \"%.*s\"", (int)token->length, start);
+	token->length = (size_t)(end - start);
+	*at = end;
+	return action_token_split(parser, token);
 }
 
-static bool is_actions_key(const char *key, size_t length)
+int actions_text_split(struct flow_parser *parser, const char *at)
+{
+	struct flow_token token;
+	int status = action_token_next(parser, &at, &token);
+
+	while (status == 0 && token.length > 0) {
+		struct flow_token *item = token_list_add(&parser->actions);
+
+		if (!item)
+			return -ENOMEM;
+		*item = token;
+		status = action_token_next(parser, &at, &token);
+	}
+	return status;
+}
+
+bool actions_key_is(const char *key, size_t length)
 {
 	return name_equal("actions", key, length) || name_equal("action", key, length);
 }
@@ -258,11 +301,11 @@ static int split_key(struct flow_parser *parser, const char *at, const char **ne
 
 	if (*equals != '=')
 		return 0;
-	if (is_actions_key(at, token->key_length)) {
+	if (actions_key_is(at, token->key_length)) {
 		parser->keys.count--;
 		parser->has_actions = true;
 		*next = NULL;
-		return split_actions(parser, equals + 1);
+		return actions_text_split(parser, equals + 1);
 	}
 	if (equals != end || is_separator(equals[1]) || is_end(equals[1]))
 		return no_value(parser, token, equals + 1);

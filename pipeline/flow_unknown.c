@@ -34,9 +34,8 @@ static const struct absent_name absent_keys[] = {
 };
 
 static const struct absent_name absent_actions[] = {
-	{"group bucket", "this version has no groups", ""},
-	{"meter", "this version has no meters", ""},
-	{"controller", "this version does not send packets to a controller", ""},
+	{"bucket", "buckets are those of a group; write group:N, and add it by ofctl add-group",
+		"group:1"},
 	{"ct ct_clear nat", "this version has no connection tracking", ""},
 	{"set_tunnel set_tunnel64 encap decap", "this version has no tunnels", ""},
 	{"learn delete_learned", "this version's flows do not add flows; NORMAL learns MACs",

@@ -39,6 +39,9 @@ struct pipeline_observer {
 		const struct packet_key *key);
 	void (*end)(struct pipeline_observer *observer, const struct action *action,
 		const struct packet_key *key, enum drop_reason noted);
+	// Between the two, before a bucket of a group runs.
+	void (*bucket)(struct pipeline_observer *observer, const struct group *group,
+		unsigned index);
 	// Between the two, for each NORMAL that got so far.
 	void (*normal)(struct pipeline_observer *observer, const struct normal_decision *decision);
 };

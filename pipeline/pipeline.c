@@ -18,13 +18,15 @@ struct pipeline *pipeline_create(const struct pipeline_config *config)
 	if (!pipeline)
 		return NULL;
 	pipeline->retirement = config->retirement;
+	pipeline->metering = config->metering;
 	pipeline->version = 1;
 	pipeline->lines = 1;
 	pipeline->macs =
 		mac_table_create(size, config->mac_aging ? config->mac_aging : MAC_AGING_DEFAULT);
 	pipeline->ports = calloc(1, sizeof(*pipeline->ports));
 	pipeline->flows = flow_store_create();
-	if (!pipeline->macs || !pipeline->ports || !pipeline->flows) {
+	if (objects_init(pipeline) != 0 || !pipeline->macs || !pipeline->ports ||
+		!pipeline->flows) {
 		pipeline_destroy(pipeline);
 		return NULL;
 	}
@@ -35,6 +37,7 @@ void pipeline_destroy(struct pipeline *pipeline)
 {
 	if (!pipeline)
 		return;
+	objects_end(pipeline);
 	flow_store_destroy(pipeline->flows);
 	for (unsigned t = 0; t < PIPELINE_TABLES; t++)
 		flow_table_destroy(pipeline->tables[t]);
@@ -257,7 +260,7 @@ SPECIALISED void run_flow(
 		}
 		execution_start(burst, i, traced);
 	}
-	execution->next_table = -1;
+	execution->flow = flow;
 	if (!execution_run(execution, &flow->flow.actions))
 		return;
 	if (execution->next_table < 0) {
@@ -386,6 +389,31 @@ void pipeline_run(struct pipeline *pipeline, unsigned reader, struct packet *pac
 	burst.now_ms = now_ms;
 	burst.packets = packets;
 	burst_body(&burst, count, false);
+}
+
+void pipeline_packet_out(struct pipeline *pipeline, unsigned reader, struct packet *packet,
+	const struct action_list *actions, uint64_t now_ms, struct pipeline_sink *sink)
+{
+	struct packet_key key;
+	struct execution execution = {
+		.pipeline = pipeline,
+		.sink = sink,
+		.packet = packet,
+		.key = &key,
+		.version = __atomic_load_n(&pipeline->version, __ATOMIC_ACQUIRE),
+		.now_ms = now_ms,
+		.reader = reader,
+		.ports = __atomic_load_n(&pipeline->ports, __ATOMIC_ACQUIRE),
+		.pending = OFPORT_NONE,
+		.next_table = -1,
+		.reason = DROP_ACTION_DROP,
+	};
+
+	// Whole: the list may use what no flow does.
+	if (packet_parse(packet, &key, KEY_ALL_LINES))
+		execution_run_whole(&execution, actions);
+	else
+		sink->drop(sink, packet, DROP_MALFORMED);
 }
 
 void pipeline_trace(struct pipeline *pipeline, struct packet *packet, uint64_t now_ms,

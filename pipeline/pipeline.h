@@ -18,24 +18,36 @@
 
 #include "pipeline/drop_reason.h"
 #include "pipeline/flow.h"
+#include "pipeline/group.h"
 #include "pipeline/lookup.h"
 #include "pipeline/mac_table.h"
+#include "pipeline/meter.h"
 #include "pipeline/packet.h"
 
 #define PIPELINE_READERS 64
 #define PIPELINE_BURST LOOKUP_BURST
 #define PIPELINE_TABLES 255
-#define PIPELINE_RESUBMIT_DEPTH 16  // nested resubmits
+#define PIPELINE_RESUBMIT_DEPTH 16  // nested resubmits and groups
 #define PIPELINE_LOOKUP_LIMIT 4096 // table lookups per packet, all told
 
 struct pipeline;
 
 // --- Set-up (control thread) ---
 
+// Token buckets of meters, which the caller has: the pipeline knows no clock that is fine enough.
+struct metering {
+	void *(*create)(const struct meter *meter); // full buckets; NULL: no memory
+	void (*destroy)(void *state);
+	// Readers, any number at once. Draw one packet of `length` bytes on the bucket of every
+	// band; returns bit 1 << band of those that it exceeds, which are left as they were.
+	unsigned (*charge)(void *state, uint32_t length);
+};
+
 struct pipeline_config {
 	uint32_t mac_table_size; // 0: default
 	uint32_t mac_aging;	 // seconds, 0: default
 	struct retirement retirement;
+	const struct metering *metering; // NULL: there can be no meters
 };
 
 struct pipeline *pipeline_create(const struct pipeline_config *config); // NULL: out of memory
@@ -73,6 +85,31 @@ int pipeline_flow_modify(struct pipeline *pipeline, uint64_t id, struct flow *fl
 void pipeline_commit(struct pipeline *pipeline);
 void pipeline_abort(struct pipeline *pipeline);
 
+// Groups and meters, in the same transactions. put adds one, or takes the place of the one of the
+// same number with the counters that it had (buckets: by their identifiers). put takes over
+// group's contents whether it succeeds or not. 0, -ENOMEM, -ENOSPC; remove: also -ENOENT. Flows may
+// name what is not there: their packets are dropped for it.
+int pipeline_group_put(struct pipeline *pipeline, struct group *group);
+int pipeline_group_remove(struct pipeline *pipeline, uint32_t id);
+// A meter that is replaced begins with full buckets; -ENOTSUP without metering.
+int pipeline_meter_put(struct pipeline *pipeline, const struct meter *meter);
+int pipeline_meter_remove(struct pipeline *pipeline, uint32_t id);
+
+struct pipeline_count {
+	uint64_t packets;
+	uint64_t bytes;
+};
+
+// Calls fn for each one in force. `parts` are its buckets, or for a meter what exceeded its bands.
+void pipeline_group_each(const struct pipeline *pipeline,
+		void (*fn)(void *context, const struct group *group, struct pipeline_count total,
+			const struct pipeline_count parts[]),
+		void *context);
+void pipeline_meter_each(const struct pipeline *pipeline,
+		void (*fn)(void *context, const struct meter *meter, struct pipeline_count total,
+			const struct pipeline_count parts[]),
+		void *context);
+
 struct pipeline_flow_stats {
 	uint64_t id;
 	uint64_t packets;
@@ -103,6 +140,17 @@ void pipeline_table_stats(const struct pipeline *pipeline, uint8_t table,
 
 // --- Packets (reader threads) ---
 
+// What the action controller says of a packet.
+struct packet_in {
+	enum packet_in_reason reason;
+	uint8_t table; // of the flow that asked for it, CONTROLLER_NO_TABLE for an action list alone
+	uint16_t max_len; // CONTROLLER_WHOLE: all
+	uint64_t cookie;
+	uint64_t metadata;
+};
+
+#define CONTROLLER_NO_TABLE 0xff
+
 // What becomes of packets; supplied by the caller. Each packet, original or copy, ends in exactly
 // one of output() and drop(), which take it over. So packets given + copies asked for = outputs +
 // drops, where the reason CONSUMED says that the packet itself is left over after everything that
@@ -116,9 +164,20 @@ struct pipeline_sink {
 	struct packet *(*copy)(struct pipeline_sink *sink, const struct packet *packet);
 	// The MAC table has to learn; may be lossy.
 	void (*learn)(struct pipeline_sink *sink, const uint8_t mac[6], uint16_t vlan, uint16_t port);
+	// Make an event of the packet as it is now, which stays the pipeline's. False: it could not
+	// be, and the sink has counted that. NULL: never can.
+	bool (*packet_in)(struct pipeline_sink *sink, const struct packet *packet,
+			const struct packet_in *event);
+	// Would a packet leave by that port at present? NULL: always.
+	bool (*port_live)(struct pipeline_sink *sink, uint16_t port);
 };
 
 // Run `count` (at most PIPELINE_BURST) packets of one bridge through it. All end in the sink.
 // `now_ms` is any steady clock, the same for all readers of the pipeline.
 void pipeline_run(struct pipeline *pipeline, unsigned reader, struct packet *packets[],
 		unsigned count, uint64_t now_ms, struct pipeline_sink *sink);
+
+// Run an action list on one packet that came by no flow; packet->in_port is a port or
+// OFPORT_CONTROLLER. resubmit(,0) takes it through the tables. It ends in the sink.
+void pipeline_packet_out(struct pipeline *pipeline, unsigned reader, struct packet *packet,
+		const struct action_list *actions, uint64_t now_ms, struct pipeline_sink *sink);

@@ -149,6 +149,15 @@ static unsigned action_lines(const struct action *action)
 	}
 }
 
+unsigned actions_lines(const struct action_list *actions)
+{
+	unsigned lines = 0;
+
+	for (size_t i = 0; i < actions->count; i++)
+		lines |= action_lines(&actions->items[i]);
+	return lines;
+}
+
 static unsigned flow_lines(const struct flow *flow)
 {
 	const uint64_t *mask = (const uint64_t *)&flow->match.mask;
@@ -157,12 +166,10 @@ static unsigned flow_lines(const struct flow *flow)
 	for (unsigned w = 0; w < KEY_WORDS; w++)
 		if (mask[w])
 			lines |= 1u << (w / (KEY_LINE_SIZE / 8));
-	for (size_t i = 0; i < flow->actions.count; i++)
-		lines |= action_lines(&flow->actions.items[i]);
-	return lines;
+	return lines | actions_lines(&flow->actions);
 }
 
-static void lines_count(struct pipeline *pipeline, unsigned lines, int by)
+void lines_count(struct pipeline *pipeline, unsigned lines, int by)
 {
 	unsigned in_use = 1;
 
@@ -426,6 +433,8 @@ void pipeline_commit(struct pipeline *pipeline)
 	for (size_t i = 0; i < count; i++)
 		if (store->journal[i].removed)
 			flow_retire(store->journal[i].removed);
+	versioned_commit(&pipeline->groups);
+	versioned_commit(&pipeline->meters);
 }
 
 void pipeline_abort(struct pipeline *pipeline)
@@ -449,6 +458,8 @@ void pipeline_abort(struct pipeline *pipeline)
 			store_put(store, entry->removed);
 		}
 	}
+	versioned_abort(&pipeline->groups);
+	versioned_abort(&pipeline->meters);
 }
 
 // --- Statistics ---

@@ -8,7 +8,9 @@
 #include "pipeline/execute.h"
 #include "pipeline/flow_table.h"
 #include "pipeline/mac_table.h"
+#include "pipeline/group_select.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/versioned.h"
 
 // What NORMAL needs of the ports; immutable, replaced as a whole.
 struct port_set {
@@ -55,6 +57,41 @@ struct installed_flow {
 	struct pipeline *pipeline;   // set once, for retirement
 };
 
+// Control: a counter that an object and the one that takes its place have in common.
+struct counter_share {
+	uint32_t counter;
+	unsigned users;
+};
+
+struct installed_bucket {
+	uint32_t counter;
+	bool only_sends; // set once: its actions leave packet and key as they are
+	struct counter_share *share;
+};
+
+// All set once; `group` and what it owns, too.
+struct installed_group {
+	struct versioned versioned; // first
+	struct pipeline *pipeline;
+	struct group group;
+	uint32_t counter;
+	struct counter_share *share;
+	struct installed_bucket *buckets; // owned
+	uint16_t *winners;                // of select: by slot; owned
+	unsigned lines;                   // of the key, for all of its actions and its hash
+};
+
+struct installed_meter {
+	struct versioned versioned; // first
+	struct pipeline *pipeline;
+	struct meter meter;
+	void *state; // of metering
+	uint32_t counter;
+	uint32_t band_counters[METER_BANDS_MAX];
+	struct counter_share *share;
+	struct counter_share *band_shares[METER_BANDS_MAX];
+};
+
 // Which counter indices are free; control.
 struct counter_pool {
 	uint32_t *unused; // a stack
@@ -70,6 +107,8 @@ struct pipeline {
 	struct pipeline_reader *readers[PIPELINE_READERS];
 	struct retirement retirement; // set once
 	struct counter_pool counters;
+	const struct metering *metering;    // set once
+	struct versioned_set groups, meters; // readers: ro
 	struct flow_store *flows; // control: installed flows by id, see pipeline.c
 	uint8_t lines;            // readers: ro; key lines that the installed flows use
 };
@@ -78,11 +117,27 @@ struct pipeline {
 struct flow_store *flow_store_create(void);
 void flow_store_destroy(struct flow_store *store);
 
+void lines_count(struct pipeline *pipeline, unsigned lines, int by); // users of key lines
+unsigned actions_lines(const struct action_list *actions);
+
+// pipeline_objects.c
+int objects_init(struct pipeline *pipeline); // 0 or -ENOMEM
+void objects_end(struct pipeline *pipeline);
+
 // counters.c
+struct counter_share *counter_share_new(struct pipeline *pipeline); // one user; NULL: no memory
+void counter_share_drop(struct pipeline *pipeline, struct counter_share *share); // may be NULL
 int counter_take(struct pipeline *pipeline, uint32_t *counter); // all zero; 0, -ENOMEM, -ENOSPC
 void counter_give(struct pipeline *pipeline, uint32_t counter); // no reader counts there any more
 struct flow_counters counter_sum(const struct pipeline *pipeline, uint32_t counter);
 void counters_destroy(struct pipeline *pipeline);
+
+// One writer: plain additions, but stores that a reader of statistics sees whole.
+static inline void counter_hit(struct flow_counters *counters, uint32_t bytes)
+{
+	__atomic_store_n(&counters->packets, counters->packets + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&counters->bytes, counters->bytes + bytes, __ATOMIC_RELAXED);
+}
 
 static inline struct flow_counters *flow_counters_of(
 	const struct pipeline_reader *reader, uint32_t counter)
@@ -101,6 +156,17 @@ bool execution_run(struct execution *execution, const struct action_list *action
 // The same for a list within another, as resubmit has it: false leaves the packet to the outermost
 // execution_run(), which ends it.
 bool execution_run_nested(struct execution *execution, const struct action_list *actions);
+
+// Run a list that is all that happens to execution->packet: it ends, in the sink.
+void execution_run_whole(struct execution *execution, const struct action_list *actions);
+
+// What the parser found holds for a copy, whatever the sink has filled in.
+static inline void packet_copy_offsets(struct packet *copy, const struct packet *packet)
+{
+	copy->l3_offset = packet->l3_offset;
+	copy->l4_offset = packet->l4_offset;
+	copy->vlan_count = packet->vlan_count;
+}
 
 // Settle and write a field, as packet_write_field() does; what it refuses ends the packet: false,
 // with the reason noted. action_set.c.

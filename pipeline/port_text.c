@@ -62,7 +62,7 @@ static void list_ports(const struct port_names *names, char *list, size_t size)
 	free(sorted);
 }
 
-static int no_such_port(const char *what, const char *text, size_t length,
+int port_refuse(const char *what, const char *text, size_t length,
 	const struct port_names *names, struct flow_error *error)
 {
 	char list[300];
@@ -72,7 +72,7 @@ static int no_such_port(const char *what, const char *text, size_t length,
 			"%s: this switch has no LOCAL port; give the port by name or number", what);
 	if (name_equal_any_case("controller", text, length))
 		return flow_error_set(error, FLOW_ERROR_NO_SUCH_PORT, what,
-			"%s: this version does not send packets to a controller", what);
+			"%s: the controller is no port; write the action controller", what);
 	if (!names)
 		return flow_error_set(error, FLOW_ERROR_NO_SUCH_PORT, what,
 			"%s: \"%.*s\" is not a port number (1..%u)", what, (int)length, text,
@@ -91,7 +91,7 @@ int port_parse(const char *what, const char *text, size_t length, const struct p
 	if (status == -EINVAL) {
 		*port = port_find(names, text, length);
 		unquote(&text, &length);
-		return *port != 0 ? 0 : no_such_port(what, text, length, names, error);
+		return *port != 0 ? 0 : port_refuse(what, text, length, names, error);
 	}
 	if (status != 0 || number == 0 || number > OFPORT_MAX)
 		return flow_error_set(error, FLOW_ERROR_OUT_OF_RANGE, what,

@@ -243,16 +243,34 @@ static void observe_end(struct pipeline_observer *observer, const struct action 
 	trace->depth--;
 	step = trace->open[trace->depth];
 	before = trace->before[trace->depth];
-	// What a resubmit led to has been told by the actions there.
-	if (action->id != ACTION_RESUBMIT) {
+	// What a resubmit or a group led to has been told by the actions there.
+	if (action->id != ACTION_RESUBMIT && action->id != ACTION_GROUP) {
 		after = key_fields_json(key, trace->request->names);
 		json_object_set_new(step, "changes", changes_between(before, after));
 		json_decref(after);
 		if (noted != DROP_REASON_COUNT)
 			json_object_set_new(step, "note", json_string(drop_reason_name(noted)));
 	}
+	if (noted == DROP_NO_GROUP || noted == DROP_NO_BUCKET)
+		json_object_set_new(step, "note", json_string(drop_reason_name(noted)));
 	json_decref(step);
 	json_decref(before);
+}
+
+static void observe_bucket(
+	struct pipeline_observer *observer, const struct group *group, unsigned index)
+{
+	struct trace *trace = trace_of(observer);
+	const struct bucket *bucket = &group->buckets[index];
+	json_t *step = step_new(trace, "bucket");
+	char *text = actions_format(&bucket->actions, trace->request->names);
+
+	json_object_set_new(step, "group", json_integer(group->id));
+	json_object_set_new(step, "type", json_string(group_type_name(group->type)));
+	json_object_set_new(step, "bucket", json_integer(bucket->id));
+	json_object_set_new(step, "actions", json_string(text ? text : ""));
+	step_add(trace, step);
+	free(text);
 }
 
 static json_t *port_or_null(uint16_t port)
@@ -387,11 +405,32 @@ static void sink_learn(
 	// The NORMAL step says it.
 }
 
+// An output that goes to no port.
+static bool sink_packet_in(
+	struct pipeline_sink *sink, const struct packet *packet, const struct packet_in *event)
+{
+	json_t *output = output_add(trace_of_sink(sink), packet);
+
+	json_object_set_new(
+		output, "controller", json_string(packet_in_reason_name(event->reason)));
+	json_object_set_new(output, "max_len", json_integer(event->max_len));
+	return true;
+}
+
+static bool sink_port_live(struct pipeline_sink *sink, uint16_t port)
+{
+	const struct trace_request *request = trace_of_sink(sink)->request;
+
+	return !request->port_live || request->port_live(request->context, port);
+}
+
 json_t *trace_run(struct pipeline *pipeline, const struct trace_request *request)
 {
 	struct trace trace = {
-		.observer = {observe_lookup, observe_begin, observe_end, observe_normal},
-		.sink = {sink_output, sink_drop, sink_copy, sink_learn},
+		.observer = {observe_lookup, observe_begin, observe_end, observe_bucket,
+			observe_normal},
+		.sink = {sink_output, sink_drop, sink_copy, sink_learn, sink_packet_in,
+			sink_port_live},
 		.pipeline = pipeline,
 		.request = request,
 		.result = json_object(),

@@ -12,9 +12,12 @@
 //      {"step": "action", "depth": 0, "action": "mod_dl_dst:02:00:00:00:00:09",
 //       "changes": [{"field": "dl_dst", "before": "...", "after": "..."}], "note"?: "no_port"},
 //      {"step": "normal", "depth": 0, "vlan": 10, "source_port": 3 or null, "learns": true,
-//       "port": 2 or null, "multicast": false}],
+//       "port": 2 or null, "multicast": false},
+//      {"step": "bucket", "depth": 1, "group": 5, "type": "select", "bucket": 0,
+//       "actions": "output:2"}],
 //    "steps_omitted": 0,
-//    "outputs": [{"ofport": 2, "length": 60, "frame": "hex", "fields": {...}}],
+//    "outputs": [{"ofport": 2, "length": 60, "frame": "hex", "fields": {...}},
+//      {"controller": "action", "max_len": 128, "length": 60, ...}],
 //    "outputs_omitted": 0,
 //    "drop"?: "table_miss", "help"?: "no flow of the table matched"}
 //
@@ -52,7 +55,10 @@ struct trace_request {
 	uint16_t in_port;
 	const struct port_names *names; // NULL: ports by number
 	size_t lost_max;                // flows listed as lost, per table; the rest are counted
-	uint64_t now_ms;                // as for pipeline_run()
+	// Would a packet leave by that port at present? For groups; NULL: always.
+	bool (*port_live)(void *context, uint16_t port);
+	void *context;
+	uint64_t now_ms; // as for pipeline_run()
 };
 
 // NULL: out of memory.

@@ -36,6 +36,10 @@ static const char *const forms[] = {
 	[ARG_MOVE] = "%s:FIELD[FIRST..LAST]->FIELD[FIRST..LAST]",
 	[ARG_METADATA] = "%s:VALUE[/MASK]",
 	[ARG_FIELD_OUTPUT] = "%s:FIELD[FIRST..LAST]",
+	[ARG_PORT_TRUNCATED] = "%s(port=PORT,max_len=BYTES)",
+	[ARG_CONTROLLER] = "%s[:BYTES], %s([max_len=BYTES][,reason=REASON])",
+	[ARG_GROUP] = "%s:GROUP",
+	[ARG_METER] = "%s:METER",
 };
 
 // Words of a blank-separated list as code, with commas.
@@ -117,8 +121,7 @@ static void print_shorthands(void)
 static void print_form(const struct action_type *type)
 {
 	// output:reg0[] is written like any other output.
-	const char *name =
-		type->form == ARG_FIELD_OUTPUT ? action_type_get(ACTION_OUTPUT)->name : type->name;
+	const char *name = action_type_written_name(type);
 
 	if (type->form == ARG_FIELD_VALUE)
 		printf("%s:%s", name, formats[field_get(type->field)->format]);

@@ -3,8 +3,10 @@
 // Reads flows, one per line, and prints for each what the parser makes of it:
 //   ok<TAB>exact form<TAB>dump form
 //   error<TAB>kind<TAB>field<TAB>offset<TAB>length<TAB>message<TAB>hint
-// For tests that compare the parser with another one, and for trying a string by hand. With an
-// argument --ports, three port names are known.
+// A line that begins with "group_id=" is a group, one with "meter=" a meter; of a group, the dump
+// form has names of ports, of a meter it is the exact one. For tests that compare the parser with
+// another one, and for trying a string by hand. With an argument --ports, three port names are
+// known.
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,9 +14,55 @@
 #include <string.h>
 
 #include "pipeline/flow_text.h"
+#include "pipeline/group_text.h"
+#include "pipeline/meter_text.h"
 
 static const struct port_name port_items[] = {{"dpdk0", 1}, {"vhu0", 2}, {"vhu1", 3}};
 static const struct port_names port_table = {"br0", 3, port_items};
+
+static int print_error(int status, const struct flow_error *error)
+{
+	if (status == -EINVAL)
+		printf("error\t%s\t%s\t%zu\t%zu\t%s\t%s\n", flow_error_kind_name(error->kind),
+			error->field, error->offset, error->length, error->message, error->hint);
+	return status;
+}
+
+// Frees both.
+static int print_forms(char *exact, char *dump)
+{
+	int status = exact && dump ? 0 : -ENOMEM;
+
+	if (status == 0)
+		printf("ok\t%s\t%s\n", exact, dump);
+	free(exact);
+	free(dump);
+	return status;
+}
+
+static int print_group(const char *line, const struct port_names *names)
+{
+	struct group group;
+	struct flow_error error;
+	int status = group_parse(&group, line, names, NULL, &error);
+
+	if (status != 0)
+		return print_error(status, &error);
+	status = print_forms(group_format(&group, NULL), group_format(&group, names));
+	group_destroy(&group);
+	return status;
+}
+
+static int print_meter(const char *line, const struct port_names *names)
+{
+	struct meter meter;
+	struct flow_error error;
+	int status = meter_parse(&meter, line, &error);
+
+	if (status != 0)
+		return print_error(status, &error);
+	return print_forms(meter_format(&meter), meter_format(&meter));
+}
 
 static int print_flow(const char *line, const struct port_names *names)
 {
@@ -23,24 +71,20 @@ static int print_flow(const char *line, const struct port_names *names)
 	struct flow_error error;
 	int status = flow_request_parse(&request, line, FLOW_ADD, names, &warnings, &error);
 
-	if (status == -EINVAL)
-		printf("error\t%s\t%s\t%zu\t%zu\t%s\t%s\n", flow_error_kind_name(error.kind),
-			error.field, error.offset, error.length, error.message, error.hint);
 	if (status != 0)
-		return status;
-
-	char *exact = flow_format_exact(&request.flow);
-	char *dump = flow_format(&request.flow, names);
-
-	if (exact && dump)
-		printf("ok\t%s\t%s\n", exact, dump);
+		return print_error(status, &error);
+	status = print_forms(flow_format_exact(&request.flow), flow_format(&request.flow, names));
 	for (unsigned i = 0; i < warnings.count; i++)
 		fprintf(stderr, "warning: %s\n", warnings.items[i].message);
-	status = exact && dump ? 0 : -ENOMEM;
-	free(exact);
-	free(dump);
 	flow_request_destroy(&request);
 	return status;
+}
+
+static int print_line(const char *line, const struct port_names *names)
+{
+	if (strncmp(line, "group_id=", 9) == 0)
+		return print_group(line, names);
+	return strncmp(line, "meter=", 6) == 0 ? print_meter(line, names) : print_flow(line, names);
 }
 
 int main(int argc, char **argv)
@@ -53,7 +97,7 @@ int main(int argc, char **argv)
 
 	while (status != -ENOMEM && getline(&line, &size, stdin) >= 0) {
 		line[strcspn(line, "\n")] = '\0';
-		status = print_flow(line, names);
+		status = print_line(line, names);
 		fflush(stdout);
 	}
 	free(line);

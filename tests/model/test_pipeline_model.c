@@ -174,6 +174,11 @@ static void observe_end(struct pipeline_observer *observer, const struct action 
 	observing(observer)->depth--;
 }
 
+static void observe_bucket(
+	struct pipeline_observer *observer, const struct group *group, unsigned index)
+{
+}
+
 static void observe_normal(
 	struct pipeline_observer *observer, const struct normal_decision *decision)
 {
@@ -346,7 +351,8 @@ static bool run_program(uint64_t seed, unsigned packets, struct totals *totals)
 	static struct model_packet burst[PIPELINE_BURST];
 	struct bench bench = {
 		.sink = {sink_output, sink_drop, sink_copy, sink_learn},
-		.observer = {observe_lookup, observe_begin, observe_end, observe_normal},
+		.observer = {observe_lookup, observe_begin, observe_end, observe_bucket,
+			observe_normal},
 		.program = &program,
 	};
 	bool good = true, changed = false;
