@@ -106,11 +106,24 @@ static void trim(const char **text, size_t *length)
 		(*length)--;
 }
 
+// The first one that is not part of a quoted name.
+static const char *find_comma(const char *text, size_t length)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < length; i++) {
+		quoted ^= text[i] == '"';
+		if (text[i] == ',' && !quoted)
+			return text + i;
+	}
+	return NULL;
+}
+
 // "(port,table)", either of which may be left out, or just a port.
 static int parse_resubmit(struct flow_parser *parser, const struct flow_token *token,
 	const struct action_type *type, struct action *action)
 {
-	const char *port = token->value, *comma = memchr(port, ',', token->value_length);
+	const char *port = token->value, *comma = find_comma(port, token->value_length);
 	size_t port_length = comma ? (size_t)(comma - port) : token->value_length;
 	const char *table = comma ? comma + 1 : NULL;
 	size_t table_length = comma ? token->value_length - port_length - 1 : 0;

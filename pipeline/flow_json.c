@@ -147,6 +147,24 @@ static int read_pair(struct json_reader *reader, const char *action, const json_
 	return 0;
 }
 
+// In brackets, what holds a separator stands in quotes, as the name of a port may; then it is one
+// value there too, whatever it holds.
+static int quote_argument(struct json_reader *reader, const char *name, const char **text)
+{
+	size_t length = strlen(*text);
+	bool is_quoted = length >= 2 && (*text)[0] == '"' && (*text)[length - 1] == '"';
+	char *quoted;
+
+	if (memchr(*text + is_quoted, '"', length - 2 * is_quoted))
+		return json_bad_member(reader, name, "has a quotation mark inside");
+	if (is_quoted || !strpbrk(*text, " \t,=()[]#"))
+		return 0;
+	if (asprintf(&quoted, "\"%s\"", *text) < 0)
+		quoted = NULL;
+	*text = quoted;
+	return json_keep_string(reader, quoted);
+}
+
 // {"output": {"port": 2, "max_len": 100}} and {"controller": {"max_len": 128}}: members become what
 // stands in the brackets, whose names the text parser knows.
 static int add_bracket_action(
@@ -159,7 +177,12 @@ static int add_bracket_action(
 	int status = 0;
 
 	json_object_foreach ((json_t *)argument, key, value) {
-		status = scalar_text(reader, key, value, &value_text);
+		if (key[strspn(key, "abcdefghijklmnopqrstuvwxyz_")] != '\0')
+			status = json_bad_member(reader, key, "is not known here");
+		if (status == 0)
+			status = scalar_text(reader, key, value, &value_text);
+		if (status == 0)
+			status = quote_argument(reader, key, &value_text);
 		if (status != 0) {
 			free(text);
 			return status;
@@ -203,6 +226,10 @@ static int add_object_action(
 		snprintf(what, sizeof(what), "needs both \"%s\" and \"%s\"", names[0], names[1]);
 		return json_bad_member(reader, type->name, what);
 	}
+	if (resubmit && texts[0])
+		status = quote_argument(reader, "port", &texts[0]);
+	if (status != 0)
+		return status;
 	if (asprintf(&text, resubmit ? "%s(%s,%s)" : "%s:%s->%s", type->name,
 		    texts[0] ? texts[0] : "", texts[1] ? texts[1] : "") < 0)
 		text = NULL;
