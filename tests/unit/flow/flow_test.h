@@ -45,6 +45,34 @@ static inline void must_refuse(
 	assert_true(error->offset + error->length <= strlen(text));
 }
 
+// What is said of a text that is refused.
+struct refused {
+	const char *text;
+	const char *message; // NULL: not looked at
+	enum flow_error_kind kind;
+	const char *field;
+	const char *token; // the place is that of this part of the text; "": its end
+	const char *hint;  // NULL: not looked at
+};
+
+static inline void assert_refusal(const struct refused *row, const struct flow_error *error)
+{
+	if (row->message && strcmp(error->message, row->message) != 0)
+		fail_msg("%s: \"%s\", not \"%s\"", row->text, error->message, row->message);
+	if (error->kind != row->kind)
+		fail_msg("%s: kind %s", row->text, flow_error_kind_name(error->kind));
+	if (strcmp(error->field, row->field) != 0)
+		fail_msg("%s: field %s", row->text, error->field);
+	if (error->length != strlen(row->token) ||
+		error->offset + error->length > strlen(row->text) ||
+		memcmp(row->text + error->offset, row->token, error->length) != 0)
+		fail_msg("%s: place %zu, %zu", row->text, error->offset, error->length);
+	if (row->token[0] == '\0')
+		assert_int_equal(error->offset, strlen(row->text));
+	if (row->hint && strcmp(error->hint, row->hint) != 0)
+		fail_msg("%s: hint \"%s\", not \"%s\"", row->text, error->hint, row->hint);
+}
+
 // Everything, not only what identifies it.
 static inline void assert_flows_equal(const struct flow *a, const struct flow *b)
 {

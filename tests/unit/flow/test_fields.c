@@ -485,6 +485,10 @@ static const char *const examples[] = {
 	[ARG_MOVE] = ":NXM_NX_REG3[4..7]->OXM_OF_METADATA[0..3]",
 	[ARG_METADATA] = ":0x5/0x7",
 	[ARG_FIELD_OUTPUT] = ":reg0[0..15]",
+	[ARG_PORT_TRUNCATED] = "(port=vhu0,max_len=100)",
+	[ARG_CONTROLLER] = "(max_len=128,reason=no_match)",
+	[ARG_GROUP] = ":7",
+	[ARG_METER] = ":7",
 };
 
 // The action as a whole flow whose match has all that it may need.

@@ -5,43 +5,12 @@
 
 #include "flow_test.h"
 
+#include "flow_random.h"
 #include "pipeline/field_value.h"
 #include "pipeline/protocol.h"
 
 #define FLOWS 1000
 #define GARBLED 20000
-
-static uint64_t random_state = 88172645463325252;
-
-static uint64_t random_bits(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-static unsigned random_below(unsigned n)
-{
-	return (unsigned)(random_bits() >> 20) % n;
-}
-
-// A text that grows; the longest flow here is far below its size.
-struct line {
-	char text[4000];
-	size_t length;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	line->length += (size_t)vsnprintf(
-		line->text + line->length, sizeof(line->text) - line->length, format, arguments);
-	va_end(arguments);
-	assert_true(line->length < sizeof(line->text));
-}
 
 static void add_value(struct line *line, const struct field *field)
 {
@@ -136,7 +105,10 @@ static void add_actions(struct line *line, const struct match *match, unsigned t
 {
 	static const char *const simple[] = {"NORMAL", "ALL", "FLOOD", "IN_PORT", "output:7", "3",
 		"resubmit(,9)", "resubmit(5,9)", "output:reg2[0..15]", "write_metadata:5/7",
-		"mod_vlan_vid:9", "push_vlan:0x8100", "mod_dl_src:00:00:00:00:00:07"};
+		"mod_vlan_vid:9", "push_vlan:0x8100", "mod_dl_src:00:00:00:00:00:07",
+		"output(port=7,max_len=99)", "output(port=in_port,max_len=14)", "controller",
+		"controller:128", "controller(reason=invalid_ttl,max_len=0)", "group:7",
+		"meter:4294901760"};
 	unsigned count = random_below(8);
 
 	for (unsigned i = 0; i < count; i++) {
