@@ -41,6 +41,13 @@ static void drop_packet(
 	rte_pktmbuf_free(mbuf);
 }
 
+static __attribute__((cold, noinline)) void drop_all(struct pmd *pmd, struct port_slot *slot,
+	struct rte_mbuf *mbufs[], uint16_t count, enum drop_reason reason)
+{
+	for (unsigned i = 0; i < count; i++)
+		drop_packet(pmd, slot, mbufs[i], reason);
+}
+
 static void sink_drop(struct pipeline_sink *base, struct packet *packet, enum drop_reason reason)
 {
 	struct forward_sink *sink = (struct forward_sink *)base;
@@ -262,6 +269,70 @@ static bool chain_straighten(struct rte_mbuf *mbuf)
 	return rte_pktmbuf_linearize(mbuf) == 0;
 }
 
+// What has to be known of a burst as a whole.
+struct burst_sums {
+	uint64_t bytes;
+	uint32_t longest;
+	uint16_t shortest; // readable part of a frame
+	bool chained;      // a frame lies in several buffers
+};
+
+static inline struct burst_sums burst_sum(struct rte_mbuf *const mbufs[], uint16_t count)
+{
+	struct burst_sums sums = {.shortest = UINT16_MAX};
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct rte_mbuf *mbuf = mbufs[i];
+
+		sums.bytes += mbuf->pkt_len;
+		sums.longest = RTE_MAX(sums.longest, mbuf->pkt_len);
+		sums.shortest = RTE_MIN(sums.shortest, mbuf->data_len);
+		sums.chained |= mbuf->nb_segs > 1;
+	}
+	return sums;
+}
+
+// Stage all for one port.
+static void burst_stage(
+	struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	for (unsigned i = 0; i < count; i++)
+		stage(pmd, slot, mbufs[i]);
+}
+
+// The same if some may be too long for it.
+static __attribute__((cold, noinline)) void burst_stage_checked(
+	struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (mbufs[i]->pkt_len > slot->max_frame)
+			drop_packet(pmd, slot, mbufs[i], DROP_TX_TOO_LONG);
+		else
+			stage(pmd, slot, mbufs[i]);
+	}
+}
+
+// Does nothing in the frames decide where they go? Then they are sent without a look at them.
+static bool burst_run_alike(struct pmd *pmd, struct poll_entry *entry, struct rte_mbuf *mbufs[],
+	uint16_t count, const struct burst_sums *sums)
+{
+	struct port *port;
+	uint16_t number;
+
+	if (sums->chained || sums->shortest < PACKET_NEVER_MALFORMED ||
+		!pipeline_run_alike(entry->pipeline, pmd->slot, entry->number, count, sums->bytes,
+			pmd->now_ms, &number))
+		return false;
+	port = __atomic_load_n(&entry->bridge->ports[number], __ATOMIC_ACQUIRE);
+	if (unlikely(!port))
+		drop_all(pmd, entry->slot, mbufs, count, DROP_NO_PORT);
+	else if (unlikely(sums->longest > port->slots[pmd->slot]->max_frame))
+		burst_stage_checked(pmd, port->slots[pmd->slot], mbufs, count);
+	else
+		burst_stage(pmd, port->slots[pmd->slot], mbufs, count);
+	return true;
+}
+
 static void burst_run(
 	struct pmd *pmd, struct poll_entry *entry, struct rte_mbuf *mbufs[], uint16_t count)
 {
@@ -274,14 +345,18 @@ static void burst_run(
 		.bridge = entry->bridge,
 		.ingress = entry->slot,
 	};
-	uint64_t bytes = 0;
+	struct burst_sums sums = burst_sum(mbufs, count);
 	unsigned ready = 0;
 
+	counter_add(&entry->slot->counters.rx_packets, count);
+	counter_add(&entry->slot->counters.rx_bytes, sums.bytes);
+	counter_add(&entry->counters->packets, count);
+	if (burst_run_alike(pmd, entry, mbufs, count, &sums))
+		return;
 	for (unsigned i = 0; i < count; i++) {
 		struct rte_mbuf *mbuf = mbufs[i];
 
 		rte_prefetch0(rte_pktmbuf_mtod(mbuf, void *));
-		bytes += mbuf->pkt_len;
 		if (unlikely(mbuf->nb_segs > 1 && !chain_straighten(mbuf))) {
 			drop_packet(pmd, entry->slot, mbuf, DROP_NO_MEMORY);
 			continue;
@@ -290,9 +365,6 @@ static void burst_run(
 		packets[ready] = &storage[ready].packet;
 		ready++;
 	}
-	counter_add(&entry->slot->counters.rx_packets, count);
-	counter_add(&entry->slot->counters.rx_bytes, bytes);
-	counter_add(&entry->counters->packets, count);
 	if (likely(ready > 0))
 		pipeline_run(entry->pipeline, pmd->slot, packets, ready, pmd->now_ms, &sink.sink);
 }

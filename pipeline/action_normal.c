@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "pipeline/action_run.h"
+#include "pipeline/byte_order.h"
 #include "pipeline/mac_table.h"
 #include "pipeline/observer.h"
+#include "pipeline/packet_format.h"
 #include "pipeline/packet_vlan.h"
 #include "pipeline/pipeline_private.h"
 
@@ -170,4 +172,86 @@ bool action_normal_run(struct execution *execution, const struct action *action)
 		learn(execution, vlan);
 	forward(execution, vlan);
 	return true;
+}
+
+// --- Bursts ---
+
+// What becomes of an untagged frame from one port, known before it is sent.
+struct normal_probe {
+	struct mac_probe source, destination;
+	bool plain; // untagged, of full size, and not to a reserved address or a group
+	bool same;  // the addresses are those of the packet before
+};
+
+static inline bool is_plain(const struct packet *packet)
+{
+	const uint8_t *data = packet->data;
+	uint16_t type;
+
+	if (packet->linear < PACKET_NEVER_MALFORMED || packet->length < PACKET_NEVER_MALFORMED)
+		return false;
+	type = load_be16(data + ETHERNET_TYPE);
+	return !(data[0] & 1) && type != ETHERTYPE_VLAN && type != ETHERTYPE_QINQ &&
+	       type != ETHERTYPE_QINQ_OLD;
+}
+
+// Does the frame leave by the port as it came, without a tag?
+static inline bool leaves_untagged(const struct pipeline_port *port, uint16_t vlan)
+{
+	return vlan == 0 || port->vlan_mode == VLAN_ACCESS ||
+	       (port->vlan_mode == VLAN_NATIVE_UNTAGGED && vlan == port->tag);
+}
+
+// The port for a plain packet, or NULL where the general way has to be gone.
+static const struct pipeline_port *plain_port(const struct pipeline *pipeline,
+	const struct port_set *ports, const struct normal_probe *probe, uint16_t ingress,
+	uint16_t vlan)
+{
+	uint16_t number = mac_probe_port(pipeline->macs, &probe->destination);
+	const struct pipeline_port *port = number <= OFPORT_MAX ? ports->by_number[number] : NULL;
+
+	if (!port || number == ingress || !carries(port, vlan) || !leaves_untagged(port, vlan))
+		return NULL;
+	return port;
+}
+
+void normal_run_burst(struct pipeline *pipeline, const struct port_set *ports,
+	struct packet *packets[], unsigned count, uint64_t now_ms, struct pipeline_sink *sink,
+	void (*general)(void *context, unsigned i), void *context)
+{
+	struct normal_probe probes[PIPELINE_BURST];
+	uint16_t ingress = packets[0]->in_port;
+	const struct pipeline_port *from = ingress <= OFPORT_MAX ? ports->by_number[ingress] : NULL;
+	uint16_t vlan = from ? ingress_vlan(from, 0) : VLAN_NONE;
+	const struct pipeline_port *to = NULL;
+	uint32_t now = (uint32_t)(now_ms / 1000);
+
+	for (unsigned i = 0; i < count; i++) {
+		const uint8_t *data = packets[i]->data;
+
+		probes[i].plain = vlan != VLAN_NONE && is_plain(packets[i]);
+		if (!probes[i].plain)
+			continue;
+		probes[i].same =
+			i > 0 && probes[i - 1].plain && memcmp(data, packets[i - 1]->data, 12) == 0;
+		if (probes[i].same)
+			continue;
+		probes[i].destination = mac_probe_start(pipeline->macs, data, vlan);
+		probes[i].source = mac_probe_start(pipeline->macs, data + 6, vlan);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (!probes[i].plain) {
+			to = NULL;
+			general(context, i);
+			continue;
+		}
+		if (!probes[i].same)
+			to = mac_probe_seen(pipeline->macs, &probes[i].source, ingress, now)
+				     ? plain_port(pipeline, ports, &probes[i], ingress, vlan)
+				     : NULL;
+		if (to)
+			sink->output(sink, packets[i], to->number);
+		else
+			general(context, i);
+	}
 }

@@ -65,19 +65,6 @@ static uint32_t hash_default(const struct packet_key *key)
 	return hash_end(add_word(hash, key->nw_proto));
 }
 
-unsigned group_hash_lines(const struct group *group)
-{
-	unsigned lines = 1;
-
-	if (group->hash_fields == 0)
-		return 1u << 0 | 1u << offsetof(struct packet_key, ipv6_dst) / KEY_LINE_SIZE;
-	for (unsigned id = 0; id < FIELD_COUNT; id++) {
-		if (group->hash_fields >> id & 1)
-			lines |= 1u << field_get(id)->offset / KEY_LINE_SIZE;
-	}
-	return lines;
-}
-
 uint32_t group_hash(const struct group *group, const struct packet_key *key)
 {
 	uint64_t hash = 0;

@@ -18,9 +18,6 @@
 #define GROUP_SLOTS 1024
 #define GROUP_NO_BUCKET 0xffff
 
-// The key lines that group_hash() reads, bit 1 << line.
-unsigned group_hash_lines(const struct group *group);
-
 // Of the group's hash_fields, as they are in the key; without any: of IP packets the addresses, the
 // protocol and, but for fragments, the ports; of others the Ethernet addresses, type and VLAN.
 uint32_t group_hash(const struct group *group, const struct packet_key *key);

@@ -106,12 +106,11 @@ void mac_table_destroy(struct mac_table *table)
 	free(table);
 }
 
-// The slot that holds `key`, or -1. For the writer, and for readers, who check again after use.
-static int64_t find_slot(const struct mac_table *table, uint64_t key)
+// The slot of the two buckets that holds `key`, or -1. For the writer, and for readers, who check
+// again after use.
+static inline int64_t find_slot_in(
+	const struct mac_table *table, const uint32_t pair[2], uint64_t key)
 {
-	uint32_t pair[2];
-
-	buckets_of(table, key, &pair[0], &pair[1]);
 	for (unsigned choice = 0; choice < 2; choice++) {
 		const struct mac_slot *slots = table->buckets[pair[choice]].slots;
 
@@ -120,6 +119,14 @@ static int64_t find_slot(const struct mac_table *table, uint64_t key)
 				return (int64_t)pair[choice] * SLOTS + i;
 	}
 	return -1;
+}
+
+static int64_t find_slot(const struct mac_table *table, uint64_t key)
+{
+	uint32_t pair[2];
+
+	buckets_of(table, key, &pair[0], &pair[1]);
+	return find_slot_in(table, pair, key);
 }
 
 static struct mac_slot *slot_at(const struct mac_table *table, int64_t slot)
@@ -182,6 +189,41 @@ void mac_table_prefetch(const struct mac_table *table, const uint8_t mac[6], uin
 	buckets_of(table, mac_key(mac, vlan), &first, &second);
 	__builtin_prefetch(&table->buckets[first]);
 	__builtin_prefetch(&table->buckets[second]);
+}
+
+struct mac_probe mac_probe_start(const struct mac_table *table, const uint8_t mac[6], uint16_t vlan)
+{
+	struct mac_probe probe = {0};
+
+	if (!key_is_learnable(mac))
+		return probe;
+	probe.key = mac_key(mac, vlan);
+	buckets_of(table, probe.key, &probe.buckets[0], &probe.buckets[1]);
+	__builtin_prefetch(&table->buckets[probe.buckets[0]]);
+	__builtin_prefetch(&table->buckets[probe.buckets[1]]);
+	return probe;
+}
+
+uint16_t mac_probe_port(const struct mac_table *table, const struct mac_probe *probe)
+{
+	int64_t slot = probe->key ? find_slot_in(table, probe->buckets, probe->key) : -1;
+
+	return slot < 0 ? OFPORT_NONE : slot_port(table, slot, probe->key);
+}
+
+bool mac_probe_seen(
+	struct mac_table *table, const struct mac_probe *probe, uint16_t port, uint32_t now)
+{
+	int64_t slot;
+
+	if (!probe->key)
+		return true;
+	slot = find_slot_in(table, probe->buckets, probe->key);
+	if (slot < 0 || slot_port(table, slot, probe->key) != port)
+		return false;
+	if (__atomic_load_n(&table->seen[slot], __ATOMIC_RELAXED) != now)
+		__atomic_store_n(&table->seen[slot], now, __ATOMIC_RELAXED);
+	return true;
 }
 
 static void slot_clear(struct mac_table *table, int64_t slot)

@@ -64,3 +64,18 @@ uint32_t mac_table_capacity(const struct mac_table *table);
 // Control thread. Up to `limit` entries from slot *cursor on; advances *cursor; 0 at the end.
 size_t mac_table_list(const struct mac_table *table, uint32_t now, size_t *cursor,
 		struct mac_entry *entries, size_t limit);
+
+// --- For bursts: what is looked for, worked out before it is used ---
+
+struct mac_probe {
+	uint64_t key; // 0: an address that is never in the table
+	uint32_t buckets[2];
+};
+
+// Any thread. Begin to look for an address, and have its buckets fetched.
+struct mac_probe mac_probe_start(
+	const struct mac_table *table, const uint8_t mac[6], uint16_t vlan);
+// The answers of mac_table_lookup() and mac_table_seen().
+uint16_t mac_probe_port(const struct mac_table *table, const struct mac_probe *probe);
+bool mac_probe_seen(struct mac_table *table, const struct mac_probe *probe, uint16_t port,
+	uint32_t now);

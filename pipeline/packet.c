@@ -226,40 +226,83 @@ static void parse_arp(struct parse *parse)
 	}
 }
 
-bool packet_parse(struct packet *packet, struct packet_key *key, unsigned lines)
+// The key and the packet of a frame of which nothing is known yet.
+static inline void parse_start(struct parse *parse)
 {
-	struct parse parse = {
+	struct packet *packet = parse->packet;
+	struct packet_key *key = parse->key;
+
+	packet->l3_offset = PACKET_NO_OFFSET;
+	packet->l4_offset = PACKET_NO_OFFSET;
+	packet->vlan_count = 0;
+	memset(key, 0, KEY_LINE_SIZE);
+	if (parse->lines & 2)
+		memset(KEY_AT(key, ipv6_src), 0, KEY_LINE_SIZE);
+	if (parse->lines & 4)
+		memset(KEY_AT(key, nd_target), 0, KEY_LINE_SIZE);
+	key->in_port = htobe16(packet->in_port);
+}
+
+// Up to the type behind all tags, which is left in *type.
+static inline bool parse_ethernet(struct parse *parse, uint16_t *type)
+{
+	const uint8_t *data = parse->packet->data;
+
+	if (parse->readable < ETHERNET_SIZE)
+		return false;
+	memcpy(KEY_AT(parse->key, dl_dst), data, 12);
+	*type = load_be16(data + ETHERNET_TYPE);
+	if (is_vlan(*type) && !parse_vlans(parse, type))
+		return false;
+	if (*type < ETHERNET_TYPE_MIN)
+		*type = parse_snap(parse);
+	parse->key->dl_type = htobe16(*type);
+	return true;
+}
+
+static inline struct parse parse_of(struct packet *packet, struct packet_key *key, unsigned lines)
+{
+	return (struct parse){
 		.packet = packet,
 		.key = key,
 		.lines = lines,
 		.offset = ETHERNET_SIZE,
 		.readable = packet->linear < packet->length ? packet->linear : packet->length,
 	};
+}
+
+bool packet_parse(struct packet *packet, struct packet_key *key, unsigned lines)
+{
+	struct parse parse = parse_of(packet, key, lines);
 	uint16_t type;
 
-	packet->l3_offset = PACKET_NO_OFFSET;
-	packet->l4_offset = PACKET_NO_OFFSET;
-	packet->vlan_count = 0;
-	memset(key, 0, KEY_LINE_SIZE);
-	if (lines & 2)
-		memset(KEY_AT(key, ipv6_src), 0, KEY_LINE_SIZE);
-	if (lines & 4)
-		memset(KEY_AT(key, nd_target), 0, KEY_LINE_SIZE);
-	key->in_port = htobe16(packet->in_port);
-	if (parse.readable < ETHERNET_SIZE)
+	parse_start(&parse);
+	if (!parse_ethernet(&parse, &type))
 		return false;
-	memcpy(KEY_AT(key, dl_dst), packet->data, 12);
-	type = load_be16(packet->data + ETHERNET_TYPE);
-	if (is_vlan(type) && !parse_vlans(&parse, &type))
-		return false;
-	if (type < ETHERNET_TYPE_MIN)
-		type = parse_snap(&parse);
-	key->dl_type = htobe16(type);
 	if (type == ETHERTYPE_IPV4)
 		parse_ipv4(&parse);
 	else if (type == ETHERTYPE_IPV6)
 		parse_ipv6(&parse);
 	else if (type == ETHERTYPE_ARP || type == ETHERTYPE_RARP)
 		parse_arp(&parse);
+	return true;
+}
+
+bool packet_parse_ethernet(struct packet *packet, struct packet_key *key, unsigned lines)
+{
+	struct parse parse = parse_of(packet, key, lines);
+	uint16_t type;
+
+	parse_start(&parse);
+	return parse_ethernet(&parse, &type);
+}
+
+bool packet_parse_nothing(struct packet *packet, struct packet_key *key, unsigned lines)
+{
+	struct parse parse = parse_of(packet, key, lines);
+
+	if (parse.readable < PACKET_NEVER_MALFORMED)
+		return packet_parse_ethernet(packet, key, lines);
+	parse_start(&parse);
 	return true;
 }

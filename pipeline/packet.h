@@ -36,3 +36,14 @@ struct packet {
 // its VLAN tags is there (drop reason malformed); anything wrong further up only leaves the bit of
 // that layer unset.
 bool packet_parse(struct packet *packet, struct packet_key *key, unsigned lines);
+
+// The same for who asks for no more than the Ethernet header, VLAN tags and type: the headers behind
+// are taken not to be there.
+bool packet_parse_ethernet(struct packet *packet, struct packet_key *key, unsigned lines);
+
+// The same for who asks for nothing of the frame. The frame is not read unless it is so short that
+// it might be malformed.
+bool packet_parse_nothing(struct packet *packet, struct packet_key *key, unsigned lines);
+
+// Frames of which so many bytes can be read are not malformed, whatever they hold.
+#define PACKET_NEVER_MALFORMED 22

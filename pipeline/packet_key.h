@@ -21,6 +21,13 @@
 #define KEY_LINE_SIZE 64
 #define KEY_LINES 3
 #define KEY_ALL_LINES ((1u << KEY_LINES) - 1)
+// How much of a frame has to be looked at, in the same sets of bits as the lines: its Ethernet
+// header with VLAN tags; the headers behind that. Neither: only where it came from.
+#define KEY_NEEDS_ETHERNET (1u << KEY_LINES)
+#define KEY_NEEDS_HEADERS (2u << KEY_LINES)
+#define KEY_FIRST_MATCHES_FRAME (4u << KEY_LINES) // a flow of table 0 matches some of it
+#define KEY_NEEDS (KEY_LINES + 3)
+
 #define KEY_WORDS (KEY_LINES * KEY_LINE_SIZE / 8)
 
 // Bits of packet_key.vlan_tci: the CFI bit is set in every key of a tagged packet, so 0 is

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/pipeline.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ struct pipeline *pipeline_create(const struct pipeline_config *config)
 	pipeline->retirement = config->retirement;
 	pipeline->metering = config->metering;
 	pipeline->version = 1;
-	pipeline->lines = 1;
+	pipeline->needs = 1;
 	pipeline->macs =
 		mac_table_create(size, config->mac_aging ? config->mac_aging : MAC_AGING_DEFAULT);
 	pipeline->ports = calloc(1, sizeof(*pipeline->ports));
@@ -140,6 +141,7 @@ struct burst {
 	uint64_t version;
 	uint64_t now_ms;
 	unsigned slot;
+	unsigned needs;   // of the installed flows
 	uint32_t waiting; // packets that have a table to visit, next_table[]
 	uint32_t started; // packets whose execution has been set up
 	uint8_t next_table[PIPELINE_BURST];
@@ -348,24 +350,137 @@ SPECIALISED void run_waiting(struct burst *burst, unsigned count, const bool tra
 	}
 }
 
+// As far as the installed flows look; all of it if traced.
+SPECIALISED bool parse(
+	struct packet *packet, struct packet_key *key, unsigned needs, const bool traced)
+{
+	if (traced)
+		return packet_parse(packet, key, KEY_ALL_LINES);
+	if (__builtin_expect(needs & KEY_NEEDS_HEADERS, 1))
+		return packet_parse(packet, key, needs);
+	if (needs & KEY_NEEDS_ETHERNET)
+		return packet_parse_ethernet(packet, key, needs);
+	return packet_parse_nothing(packet, key, needs);
+}
+
+static void count_hits(struct pipeline_reader *reader, const struct installed_flow *flow,
+	unsigned packets, uint64_t bytes, uint64_t now_ms)
+{
+	struct flow_counters *counters = flow_counters_of(reader, flow->counter);
+
+	__atomic_store_n(&counters->packets, counters->packets + packets, __ATOMIC_RELAXED);
+	__atomic_store_n(&counters->bytes, counters->bytes + bytes, __ATOMIC_RELAXED);
+	if (counters->used_ms != now_ms)
+		__atomic_store_n(&counters->used_ms, now_ms, __ATOMIC_RELAXED);
+}
+
+// What table 0 has for all packets that come from `in_port`, where no flow of it matches anything
+// of a frame. NULL: a miss.
+static const struct installed_flow *find_alike(
+	struct pipeline *pipeline, uint64_t version, uint16_t in_port)
+{
+	struct flow_table *table = __atomic_load_n(&pipeline->tables[0], __ATOMIC_ACQUIRE);
+	struct packet_key key;
+	const struct packet_key *keys[1] = {&key};
+	const struct rule *best[1] = {NULL};
+
+	if (!table)
+		return NULL;
+	memset(&key, 0, sizeof(key));
+	key.in_port = htobe16(in_port);
+	flow_table_find(table, version, keys, 1, 1, best);
+	return best[0] ? best[0]->flow : NULL;
+}
+
+static void run_whole(struct burst *burst, unsigned i, const struct installed_flow *flow)
+{
+	if (!parse(burst->packets[i], &burst->keys[i], burst->needs, false)) {
+		burst->sink->drop(burst->sink, burst->packets[i], DROP_MALFORMED);
+		return;
+	}
+	count_lookups(burst->reader, 0, 1, flow != NULL);
+	if (!flow) {
+		run_miss(burst, i);
+		return;
+	}
+	count_hit(burst->reader, flow, burst->packets[i], burst->now_ms);
+	run_flow(burst, i, flow, false);
+}
+
+struct normal_rest {
+	struct burst *burst;
+	const struct installed_flow *flow;
+	unsigned packets;
+	uint64_t bytes;
+};
+
+static void run_normal_rest(void *context, unsigned i)
+{
+	struct normal_rest *rest = context;
+
+	// Counted with all others, but for one that turns out to be malformed.
+	rest->packets++;
+	rest->bytes += rest->burst->packets[i]->length;
+	run_whole(rest->burst, i, rest->flow);
+}
+
+static void burst_normal(struct burst *burst, unsigned count, const struct installed_flow *flow)
+{
+	struct normal_rest rest = {.burst = burst, .flow = flow};
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		bytes += burst->packets[i]->length;
+	normal_run_burst(burst->pipeline, burst->ports, burst->packets, count, burst->now_ms,
+		burst->sink, run_normal_rest, &rest);
+	count -= rest.packets;
+	count_hits(burst->reader, flow, count, bytes - rest.bytes, burst->now_ms);
+	count_lookups(burst->reader, 0, count, count);
+}
+
+// No flow of table 0 matches anything of a frame, so one lookup is that of all packets, which come
+// from one port.
+static void burst_alike(struct burst *burst, unsigned count)
+{
+	const struct installed_flow *flow;
+
+	if (count == 0)
+		return;
+	flow = find_alike(burst->pipeline, burst->version, burst->packets[0]->in_port);
+	if (flow && flow->normal) {
+		burst_normal(burst, count, flow);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		burst->key_pointers[i] = &burst->keys[i];
+		run_whole(burst, i, flow);
+	}
+	run_waiting(burst, count, false);
+}
+
 // From the parser to the end of every packet. The caller has filled in pipeline, sink, now_ms,
 // packets, and either reader and slot or the observer.
 SPECIALISED void burst_body(struct burst *burst, unsigned count, const bool traced)
 {
 	struct pipeline *pipeline = burst->pipeline;
 	struct pipeline_sink *sink = burst->sink;
-	unsigned lines;
+	unsigned needs;
 	uint32_t parsed = 0;
 
 	burst->waiting = 0;
 	burst->started = 0;
 	// The version comes first: lines and ports that it needs are there before it is published.
 	burst->version = __atomic_load_n(&pipeline->version, __ATOMIC_ACQUIRE);
-	lines = traced ? KEY_ALL_LINES : __atomic_load_n(&pipeline->lines, __ATOMIC_ACQUIRE);
+	needs = __atomic_load_n(&pipeline->needs, __ATOMIC_ACQUIRE);
+	burst->needs = needs;
 	burst->ports = __atomic_load_n(&pipeline->ports, __ATOMIC_ACQUIRE);
+	if (!traced && !(needs & KEY_FIRST_MATCHES_FRAME)) {
+		burst_alike(burst, count);
+		return;
+	}
 	for (unsigned i = 0; i < count; i++) {
 		burst->key_pointers[i] = &burst->keys[i];
-		if (packet_parse(burst->packets[i], &burst->keys[i], lines))
+		if (parse(burst->packets[i], &burst->keys[i], needs, traced))
 			parsed |= 1u << i;
 		else
 			sink->drop(sink, burst->packets[i], DROP_MALFORMED);
@@ -375,6 +490,27 @@ SPECIALISED void burst_body(struct burst *burst, unsigned count, const bool trac
 	else if (parsed)
 		run_table(burst, 0, parsed, count);
 	run_waiting(burst, count, traced);
+}
+
+bool pipeline_run_alike(struct pipeline *pipeline, unsigned slot, uint16_t in_port, unsigned count,
+	uint64_t bytes, uint64_t now_ms, uint16_t *port)
+{
+	uint64_t version = __atomic_load_n(&pipeline->version, __ATOMIC_ACQUIRE);
+	unsigned needs = __atomic_load_n(&pipeline->needs, __ATOMIC_ACQUIRE);
+	const struct port_set *ports = __atomic_load_n(&pipeline->ports, __ATOMIC_ACQUIRE);
+	struct pipeline_reader *reader = pipeline->readers[slot];
+	const struct installed_flow *flow;
+
+	if (needs & KEY_FIRST_MATCHES_FRAME)
+		return false;
+	flow = find_alike(pipeline, version, in_port);
+	if (!flow || !flow->simple || flow->simple_port == OFPORT_NONE ||
+		flow->simple_port == in_port || !ports->by_number[flow->simple_port])
+		return false;
+	count_hits(reader, flow, count, bytes, now_ms);
+	count_lookups(reader, 0, count, count);
+	*port = flow->simple_port;
+	return true;
 }
 
 void pipeline_run(struct pipeline *pipeline, unsigned reader, struct packet *packets[],

@@ -172,7 +172,7 @@ struct pipeline_sink {
 	bool (*port_live)(struct pipeline_sink *sink, uint16_t port);
 };
 
-// Run `count` (at most PIPELINE_BURST) packets of one bridge through it. All end in the sink.
+// Run `count` (at most PIPELINE_BURST) packets, all from one port, through the pipeline. All end in the sink.
 // `now_ms` is any steady clock, the same for all readers of the pipeline.
 void pipeline_run(struct pipeline *pipeline, unsigned reader, struct packet *packets[],
 		unsigned count, uint64_t now_ms, struct pipeline_sink *sink);
@@ -181,3 +181,10 @@ void pipeline_run(struct pipeline *pipeline, unsigned reader, struct packet *pac
 // OFPORT_CONTROLLER. resubmit(,0) takes it through the tables. It ends in the sink.
 void pipeline_packet_out(struct pipeline *pipeline, unsigned reader, struct packet *packet,
 		const struct action_list *actions, uint64_t now_ms, struct pipeline_sink *sink);
+
+// What happens to `count` frames of `bytes` in all that came from `in_port`, each with at least
+// PACKET_NEVER_MALFORMED readable bytes, if nothing in a frame decides about it and all are sent to
+// one other port: true, and then they are counted as pipeline_run() would count them, and the
+// caller sends them to *port, as they are. False: nothing is done; use pipeline_run().
+bool pipeline_run_alike(struct pipeline *pipeline, unsigned reader, uint16_t in_port,
+		unsigned count, uint64_t bytes, uint64_t now_ms, uint16_t *port);

@@ -24,7 +24,7 @@ struct flow_store {
 	size_t count;
 	struct journal_entry *journal; // of the open transaction
 	size_t journal_count, journal_space;
-	unsigned line_users[KEY_LINES];
+	unsigned users[KEY_NEEDS]; // of key lines and headers
 };
 
 struct flow_store *flow_store_create(void)
@@ -124,62 +124,109 @@ static void store_grow(struct flow_store *store)
 	store->bucket_count = larger.bucket_count;
 }
 
-// --- Key lines ---
+// --- What has to be parsed ---
 
-static unsigned field_line(enum field_id id)
+// What these bits of a key need: its lines, and how far a frame has to be parsed for them.
+static unsigned key_needs(const struct packet_key *bits)
 {
-	return 1u << (field_get(id)->offset / KEY_LINE_SIZE);
+	static const struct packet_key of_no_header = {
+		.in_port = UINT16_MAX,
+		.metadata = UINT64_MAX,
+		.reg_low = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX},
+		.reg_high = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX},
+	};
+	static const struct packet_key of_ethernet = {
+		.dl_dst = {255, 255, 255, 255, 255, 255},
+		.dl_src = {255, 255, 255, 255, 255, 255},
+		.dl_type = UINT16_MAX,
+		.vlan_tci = UINT16_MAX,
+		.inner_tci = UINT16_MAX,
+	};
+	const uint64_t *words = (const uint64_t *)bits;
+	const uint64_t *no_header = (const uint64_t *)&of_no_header;
+	const uint64_t *ethernet = (const uint64_t *)&of_ethernet;
+	unsigned needs = 1;
+
+	for (unsigned w = 0; w < KEY_WORDS; w++) {
+		if (words[w])
+			needs |= 1u << (w / (KEY_LINE_SIZE / 8));
+		if (words[w] & ~no_header[w])
+			needs |= KEY_NEEDS_ETHERNET;
+		if (words[w] & ~no_header[w] & ~ethernet[w])
+			needs |= KEY_NEEDS_HEADERS;
+	}
+	return needs;
 }
 
-static unsigned action_lines(const struct action *action)
+unsigned field_needs(enum field_id id)
 {
+	const struct field *field = field_get(id);
+	struct field_value ones;
+	struct packet_key bits = {0};
+
+	memset(&ones, 0xff, sizeof(ones));
+	field_write(field, &bits, &ones);
+	return key_needs(&bits);
+}
+
+static unsigned action_needs(const struct action *action)
+{
+	switch (action->id) {
+	case ACTION_NORMAL:
+	case ACTION_PUSH_VLAN:
+	case ACTION_STRIP_VLAN:
+		return KEY_NEEDS_ETHERNET;
+	case ACTION_DEC_TTL:
+	case ACTION_METER: // may write the DSCP
+		return KEY_NEEDS_ETHERNET | KEY_NEEDS_HEADERS;
+	default:
+		break;
+	}
 	switch (action_type_get(action->id)->form) {
 	case ARG_FIELD_VALUE:
 	case ARG_SET_FIELD:
 	case ARG_LOAD:
 	case ARG_METADATA:
-		return field_line(action->set.target.field);
+		return field_needs(action->set.target.field);
 	case ARG_MOVE:
-		return field_line(action->move.source.field) |
-		       field_line(action->move.target.field);
+		return field_needs(action->move.source.field) |
+		       field_needs(action->move.target.field);
 	case ARG_FIELD_OUTPUT:
-		return field_line(action->output.field);
+		return field_needs(action->output.field);
 	default:
 		return 0;
 	}
 }
 
-unsigned actions_lines(const struct action_list *actions)
+unsigned actions_needs(const struct action_list *actions)
 {
-	unsigned lines = 0;
+	unsigned needs = 0;
 
 	for (size_t i = 0; i < actions->count; i++)
-		lines |= action_lines(&actions->items[i]);
-	return lines;
+		needs |= action_needs(&actions->items[i]);
+	return needs;
 }
 
-static unsigned flow_lines(const struct flow *flow)
+static unsigned flow_needs(const struct flow *flow)
 {
-	const uint64_t *mask = (const uint64_t *)&flow->match.mask;
-	unsigned lines = 1;
+	unsigned match = key_needs(&flow->match.mask);
 
-	for (unsigned w = 0; w < KEY_WORDS; w++)
-		if (mask[w])
-			lines |= 1u << (w / (KEY_LINE_SIZE / 8));
-	return lines | actions_lines(&flow->actions);
+	if (flow->table == 0 && match & (KEY_NEEDS_ETHERNET | KEY_NEEDS_HEADERS))
+		match |= KEY_FIRST_MATCHES_FRAME;
+	return match | actions_needs(&flow->actions);
 }
 
-void lines_count(struct pipeline *pipeline, unsigned lines, int by)
+void needs_count(struct pipeline *pipeline, unsigned needs, int by)
 {
 	unsigned in_use = 1;
 
-	for (unsigned line = 0; line < KEY_LINES; line++) {
-		if (lines & 1u << line)
-			pipeline->flows->line_users[line] += by;
-		if (pipeline->flows->line_users[line])
-			in_use |= 1u << line;
+	for (unsigned bit = 0; bit < KEY_NEEDS; bit++) {
+		if (needs & 1u << bit)
+			pipeline->flows->users[bit] += by;
+		if (pipeline->flows->users[bit])
+			in_use |= 1u << bit;
 	}
-	__atomic_store_n(&pipeline->lines, in_use, __ATOMIC_RELEASE);
+	__atomic_store_n(&pipeline->needs, in_use, __ATOMIC_RELEASE);
 }
 
 // --- Installing and retiring ---
@@ -196,6 +243,7 @@ static void classify_actions(struct installed_flow *flow)
 							actions->items[0].port <= OFPORT_MAX)));
 	if (flow->simple && actions->count == 1 && actions->items[0].id == ACTION_OUTPUT)
 		flow->simple_port = actions->items[0].port;
+	flow->normal = actions->count == 1 && actions->items[0].id == ACTION_NORMAL;
 }
 
 static int make_rules(struct installed_flow *flow, uint64_t version)
@@ -268,7 +316,7 @@ static void flow_leave(void *memory)
 
 	for (size_t i = 0; i < flow->rule_count; i++)
 		flow_table_remove(table, &flow->rules[i]);
-	lines_count(pipeline, flow_lines(&flow->flow), -1);
+	needs_count(pipeline, flow_needs(&flow->flow), -1);
 	if (flow->owns_counter)
 		counter_give(pipeline, flow->counter);
 	pipeline->retirement.retire(pipeline->retirement.context, installed_flow_free, flow);
@@ -337,10 +385,10 @@ static int flow_install(struct pipeline *pipeline, uint64_t id, struct flow *sou
 	if (!error)
 		error = make_rules(flow, pipeline->version + 1);
 	if (!error) {
-		lines_count(pipeline, flow_lines(&flow->flow), 1);
+		needs_count(pipeline, flow_needs(&flow->flow), 1);
 		error = insert_rules(pipeline, flow);
 		if (error)
-			lines_count(pipeline, flow_lines(&flow->flow), -1);
+			needs_count(pipeline, flow_needs(&flow->flow), -1);
 	}
 	if (error) {
 		if (flow->owns_counter)

@@ -41,7 +41,7 @@ static void group_leave(struct versioned *item)
 {
 	struct installed_group *group = group_of(item);
 
-	lines_count(group->pipeline, group->lines, -1);
+	needs_count(group->pipeline, group->needs, -1);
 	counter_share_drop(group->pipeline, group->share);
 	for (size_t i = 0; group->buckets && i < group->group.count; i++)
 		counter_share_drop(group->pipeline, group->buckets[i].share);
@@ -102,16 +102,27 @@ static int buckets_make(struct installed_group *group, const struct installed_gr
 			    &made->counter) != 0)
 			return -ENOMEM;
 		made->only_sends = only_send(&bucket->actions);
-		group->lines |= actions_lines(&bucket->actions);
+		group->needs |= actions_needs(&bucket->actions);
 	}
 	return 0;
+}
+
+static unsigned hash_needs(const struct group *group)
+{
+	unsigned needs = 0;
+
+	if (group->hash_fields == 0)
+		return KEY_ALL_LINES | KEY_NEEDS_ETHERNET | KEY_NEEDS_HEADERS;
+	for (uint64_t left = group->hash_fields; left; left &= left - 1)
+		needs |= field_needs(__builtin_ctzll(left));
+	return needs;
 }
 
 static int winners_make(struct installed_group *group)
 {
 	if (group->group.type != GROUP_SELECT)
 		return 0;
-	group->lines |= group_hash_lines(&group->group);
+	group->needs |= hash_needs(&group->group);
 	group->winners = calloc(GROUP_SLOTS, sizeof(group->winners[0]));
 	if (!group->winners)
 		return -ENOMEM;
@@ -141,7 +152,7 @@ int pipeline_group_put(struct pipeline *pipeline, struct group *source)
 	if (!error)
 		error = winners_make(group);
 	// Before it can be found: its packets have to be parsed that far.
-	lines_count(pipeline, group->lines, 1);
+	needs_count(pipeline, group->needs, 1);
 	if (!error)
 		error = versioned_put(&pipeline->groups, &group->versioned, pipeline->version + 1);
 	if (error) {

@@ -45,6 +45,7 @@ struct installed_flow {
 	// What a reader needs of most flows comes first, in one line.
 	uint32_t counter;     // index into the readers' chunks
 	bool simple;          // set once: a single output to simple_port, or a drop
+	bool normal;          // set once: a single NORMAL
 	bool owns_counter;    // control: gives the counter back at its end
 	uint16_t simple_port; // OFPORT_NONE: drop
 	uint64_t id;
@@ -78,7 +79,7 @@ struct installed_group {
 	struct counter_share *share;
 	struct installed_bucket *buckets; // owned
 	uint16_t *winners;                // of select: by slot; owned
-	unsigned lines;                   // of the key, for all of its actions and its hash
+	unsigned needs;                   // for all of its actions and its hash
 };
 
 struct installed_meter {
@@ -110,15 +111,17 @@ struct pipeline {
 	const struct metering *metering;    // set once
 	struct versioned_set groups, meters; // readers: ro
 	struct flow_store *flows; // control: installed flows by id, see pipeline.c
-	uint8_t lines;            // readers: ro; key lines that the installed flows use
+	uint8_t needs; // readers: ro; what has to be parsed for the installed flows
 };
 
 // pipeline_flows.c
 struct flow_store *flow_store_create(void);
 void flow_store_destroy(struct flow_store *store);
 
-void lines_count(struct pipeline *pipeline, unsigned lines, int by); // users of key lines
-unsigned actions_lines(const struct action_list *actions);
+// What has to be parsed: key lines, and the bits KEY_NEEDS_*.
+void needs_count(struct pipeline *pipeline, unsigned needs, int by); // who needs that
+unsigned field_needs(enum field_id field);
+unsigned actions_needs(const struct action_list *actions);
 
 // pipeline_objects.c
 int objects_init(struct pipeline *pipeline); // 0 or -ENOMEM
@@ -172,6 +175,12 @@ static inline void packet_copy_offsets(struct packet *copy, const struct packet 
 // with the reason noted. action_set.c.
 bool execution_write(struct execution *execution, enum field_id field,
 	const struct field_value *value, const struct field_value *mask);
+
+// NORMAL for the packets of one port, in order: action_normal.c. `general` runs packets[i] in the
+// general way, from the parser on, for what is not an untagged frame to an address that is known.
+void normal_run_burst(struct pipeline *pipeline, const struct port_set *ports,
+	struct packet *packets[], unsigned count, uint64_t now_ms, struct pipeline_sink *sink,
+	void (*general)(void *context, unsigned i), void *context);
 
 // Everything was run: send the packet to the pending port, or drop it with the noted reason.
 void execution_finish(struct execution *execution);
