@@ -19,7 +19,7 @@ bool action_controller_run(struct execution *execution, const struct action *act
 	};
 
 	if (sink->packet_in && sink->packet_in(sink, execution->packet, &event))
-		execution->delivered = true;
+		execution->progress.delivered = true;
 	else
 		execution_note(execution, DROP_CONTROLLER);
 	return true;

@@ -34,7 +34,7 @@ static bool run_tables(struct execution *execution, uint8_t table, uint16_t port
 	for (;;) {
 		const struct installed_flow *flow;
 
-		if (execution->lookups >= PIPELINE_LOOKUP_LIMIT) {
+		if (execution->progress.lookups >= PIPELINE_LOOKUP_LIMIT) {
 			execution_note(execution, DROP_RESUBMIT_LIMIT);
 			return false;
 		}

@@ -32,17 +32,19 @@ static void run_on_copy(struct execution *execution, const struct bucket *bucket
 	struct packet_key key = *execution->key;
 
 	execution_settle(execution);
-	execution->copies++;
+	execution->progress.copies++;
 	own.packet = sink->copy(sink, execution->packet);
 	if (!own.packet)
 		return;
 	packet_copy_offsets(own.packet, execution->packet);
 	own.key = &key;
-	own.pending = OFPORT_NONE;
-	own.copies = 0;
-	own.reason = DROP_ACTION_DROP;
+	own.progress = (struct execution_progress){
+		.lookups = execution->progress.lookups,
+		.pending = OFPORT_NONE,
+		.reason = DROP_ACTION_DROP,
+	};
 	execution_run_whole(&own, &bucket->actions);
-	execution->lookups = own.lookups;
+	execution->progress.lookups = own.progress.lookups;
 }
 
 static bool run_bucket(struct execution *execution, const struct installed_group *group,

@@ -25,14 +25,14 @@ static int tag_for(struct packet *packet, uint16_t vlan)
 static void send(struct execution *execution, struct packet *packet, uint16_t port)
 {
 	struct pipeline_sink *sink = execution->sink;
-	uint32_t length = execution->pending_length;
+	uint32_t length = execution->progress.pending_length;
 
 	if (packet->length > length) {
 		packet->length = length;
 		if (packet->linear > length)
 			packet->linear = (uint16_t)length;
 	}
-	if (tag_for(packet, execution->pending_vlan) == 0)
+	if (tag_for(packet, execution->progress.pending_vlan) == 0)
 		sink->output(sink, packet, port);
 	else
 		sink->drop(sink, packet, DROP_NO_HEADROOM);
@@ -41,9 +41,9 @@ static void send(struct execution *execution, struct packet *packet, uint16_t po
 void execution_emit_vlan(struct execution *execution, uint16_t port, uint16_t vlan)
 {
 	execution_settle(execution);
-	execution->pending = port;
-	execution->pending_vlan = vlan;
-	execution->pending_length = UINT32_MAX;
+	execution->progress.pending = port;
+	execution->progress.pending_vlan = vlan;
+	execution->progress.pending_length = UINT32_MAX;
 }
 
 void execution_emit(struct execution *execution, uint16_t port)
@@ -54,20 +54,20 @@ void execution_emit(struct execution *execution, uint16_t port)
 void execution_emit_truncated(struct execution *execution, uint16_t port, uint32_t length)
 {
 	execution_emit(execution, port);
-	execution->pending_length = length;
+	execution->progress.pending_length = length;
 }
 
 bool execution_settle(struct execution *execution)
 {
 	struct pipeline_sink *sink = execution->sink;
 	const struct packet *packet = execution->packet;
-	uint16_t port = execution->pending;
+	uint16_t port = execution->progress.pending;
 	struct packet *copy;
 
 	if (port == OFPORT_NONE)
 		return true;
-	execution->pending = OFPORT_NONE;
-	execution->copies++;
+	execution->progress.pending = OFPORT_NONE;
+	execution->progress.copies++;
 	copy = sink->copy(sink, packet);
 	if (!copy)
 		return false;
@@ -81,15 +81,15 @@ static __attribute__((cold, noinline)) bool run_observed(
 	struct execution *execution, const struct action *action)
 {
 	struct pipeline_observer *observer = execution->observer;
-	enum drop_reason before = execution->reason;
+	enum drop_reason before = execution->progress.reason;
 	bool goes_on;
 
 	observer->begin(observer, action, execution->key);
-	execution->reason = DROP_REASON_COUNT;
+	execution->progress.reason = DROP_REASON_COUNT;
 	goes_on = action_type_get(action->id)->run(execution, action);
-	observer->end(observer, action, execution->key, execution->reason);
-	if (execution->reason == DROP_REASON_COUNT)
-		execution->reason = before;
+	observer->end(observer, action, execution->key, execution->progress.reason);
+	if (execution->progress.reason == DROP_REASON_COUNT)
+		execution->progress.reason = before;
 	return goes_on;
 }
 
@@ -136,7 +136,7 @@ bool execution_run(struct execution *execution, const struct action_list *action
 		return true;
 	// Outputs before the action that ended the packet stay sent.
 	execution_settle(execution);
-	sink->drop(sink, execution->packet, execution->reason);
+	sink->drop(sink, execution->packet, execution->progress.reason);
 	return false;
 }
 
@@ -144,12 +144,13 @@ void execution_finish(struct execution *execution)
 {
 	struct pipeline_sink *sink = execution->sink;
 
-	if (execution->pending != OFPORT_NONE)
-		send(execution, execution->packet, execution->pending);
+	if (execution->progress.pending != OFPORT_NONE)
+		send(execution, execution->packet, execution->progress.pending);
 	else
 		sink->drop(sink, execution->packet,
-			execution->copies > 0 || execution->delivered ? DROP_CONSUMED
-								      : execution->reason);
+			execution->progress.copies > 0 || execution->progress.delivered
+				? DROP_CONSUMED
+				: execution->progress.reason);
 }
 
 void execution_run_whole(struct execution *execution, const struct action_list *actions)

@@ -23,27 +23,34 @@ struct installed_flow;
 struct port_set;
 struct pipeline_observer;
 
+// What a packet takes along from table to table.
+struct execution_progress {
+	uint32_t lookups;        // so far, for PIPELINE_LOOKUP_LIMIT
+	uint32_t copies;         // asked for so far, whether or not there was memory
+	uint32_t pending_length; // how much of the packet leaves, or UINT32_MAX
+	uint16_t pending;        // port that the packet itself will go to, or OFPORT_NONE
+	uint16_t pending_vlan;   // how it leaves: VLAN_AS_IS, or a VLAN ID, 0 for untagged
+	bool delivered;          // to the controller, so that the packet is not lost
+	uint8_t reason;          // enum drop_reason: why, if nothing comes of it
+};
+
 struct execution {
+	// The same for a whole burst.
 	struct pipeline *pipeline;
 	struct pipeline_sink *sink;
+	const struct port_set *ports; // of the bridge
+	uint64_t version;             // of the tables
+	uint64_t now_ms;
+	struct pipeline_observer *observer; // NULL unless the packet is traced
+	unsigned reader;                    // slot
+	// Of one packet.
+	unsigned depth;     // of resubmits and groups
+	int16_t next_table; // goto_table, or -1
 	struct packet *packet;
 	struct packet_key *key;
-	const struct installed_flow *flow;  // whose actions run; NULL: an action list alone
-	const struct action *list_end; // behind the last action of the list that runs
-	const struct port_set *ports; // of the bridge, the same for the whole burst
-	uint64_t version;     // of the tables, the same for the whole burst
-	uint64_t now_ms;
-	unsigned reader;      // slot
-	unsigned depth;	      // of resubmits and groups
-	unsigned lookups;     // so far, for PIPELINE_LOOKUP_LIMIT
-	unsigned copies;      // asked for so far, whether or not there was memory
-	bool delivered;	      // to the controller, so that the packet is not lost
-	uint16_t pending;     // port that the packet itself will go to, or OFPORT_NONE
-	uint32_t pending_length; // how much of it leaves, or UINT32_MAX
-	uint16_t pending_vlan; // how it leaves there: VLAN_AS_IS, or a VLAN ID, 0 for untagged
-	int16_t next_table;   // goto_table, or -1
-	enum drop_reason reason; // why, if nothing comes of it
-	struct pipeline_observer *observer; // NULL unless the packet is traced
+	const struct installed_flow *flow; // whose actions run; NULL: an action list alone
+	const struct action *list_end;     // behind the last action of the list that runs
+	struct execution_progress progress;
 };
 
 // Send to `port` (a real port number) without any check, by way of the pending output.
@@ -63,5 +70,5 @@ bool execution_settle(struct execution *execution);
 // Note a drop reason for a packet of which nothing else comes.
 static inline void execution_note(struct execution *execution, enum drop_reason reason)
 {
-	execution->reason = reason;
+	execution->progress.reason = (uint8_t)reason;
 }

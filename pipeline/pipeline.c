@@ -143,12 +143,13 @@ struct burst {
 	unsigned slot;
 	unsigned needs;   // of the installed flows
 	uint32_t waiting; // packets that have a table to visit, next_table[]
-	uint32_t started; // packets whose execution has been set up
+	uint32_t started; // packets that have come through a table: progress[] is theirs
 	uint8_t next_table[PIPELINE_BURST];
 	struct packet **packets;
 	struct packet_key keys[PIPELINE_BURST];
 	const struct packet_key *key_pointers[PIPELINE_BURST];
-	struct execution executions[PIPELINE_BURST];
+	struct execution execution;                         // of the packet that is being run
+	struct execution_progress progress[PIPELINE_BURST]; // of those that have a table to visit
 };
 
 static inline void count_hit(struct pipeline_reader *reader, const struct installed_flow *flow,
@@ -186,7 +187,7 @@ const struct installed_flow *pipeline_lookup(struct execution *execution, uint8_
 	const struct packet_key *keys[1] = {execution->key};
 	const struct rule *best[1] = {NULL};
 
-	execution->lookups++;
+	execution->progress.lookups++;
 	if (table)
 		flow_table_find(table, execution->version, keys, 1, 1, best);
 	if (__builtin_expect(execution->observer != NULL, 0)) {
@@ -228,40 +229,48 @@ static void observe_simple(struct burst *burst, unsigned i, const struct install
 	observer->end(observer, action, &burst->keys[i], DROP_REASON_COUNT);
 }
 
-SPECIALISED void execution_start(struct burst *burst, unsigned i, const bool traced)
+// What is the same for all packets of a burst.
+SPECIALISED void execution_prepare(struct burst *burst, const bool traced)
 {
-	burst->executions[i] = (struct execution){
-		.pipeline = burst->pipeline,
-		.sink = burst->sink,
-		.packet = burst->packets[i],
-		.key = &burst->keys[i],
-		.version = burst->version,
-		.now_ms = burst->now_ms,
-		.reader = burst->slot,
-		.ports = burst->ports,
+	struct execution *execution = &burst->execution;
+
+	execution->pipeline = burst->pipeline;
+	execution->sink = burst->sink;
+	execution->ports = burst->ports;
+	execution->version = burst->version;
+	execution->now_ms = burst->now_ms;
+	execution->reader = burst->slot;
+	execution->observer = traced ? burst->observer : NULL;
+}
+
+// Make burst->execution that of packet i, which goes on from where it was or begins.
+static inline void execution_resume(struct burst *burst, unsigned i)
+{
+	static const struct execution_progress beginning = {
 		.lookups = 1,
 		.pending = OFPORT_NONE,
-		.next_table = -1,
 		.reason = DROP_ACTION_DROP,
-		.observer = traced ? burst->observer : NULL,
 	};
-	burst->started |= 1u << i;
+	struct execution *execution = &burst->execution;
+
+	execution->depth = 0;
+	execution->packet = burst->packets[i];
+	execution->key = &burst->keys[i];
+	execution->progress = burst->started & 1u << i ? burst->progress[i] : beginning;
 }
 
 SPECIALISED void run_flow(
 	struct burst *burst, unsigned i, const struct installed_flow *flow, const bool traced)
 {
-	struct execution *execution = &burst->executions[i];
+	struct execution *execution = &burst->execution;
 
-	if (!(burst->started & 1u << i)) {
-		if (flow->simple) {
-			if (traced)
-				observe_simple(burst, i, flow);
-			run_simple(burst, i, flow);
-			return;
-		}
-		execution_start(burst, i, traced);
+	if (flow->simple && !(burst->started & 1u << i)) {
+		if (traced)
+			observe_simple(burst, i, flow);
+		run_simple(burst, i, flow);
+		return;
 	}
+	execution_resume(burst, i);
 	execution->flow = flow;
 	if (!execution_run(execution, &flow->flow.actions))
 		return;
@@ -269,8 +278,10 @@ SPECIALISED void run_flow(
 		execution_finish(execution);
 		return;
 	}
-	execution->lookups++;
-	burst->next_table[i] = execution->next_table;
+	execution->progress.lookups++;
+	burst->progress[i] = execution->progress;
+	burst->next_table[i] = (uint8_t)execution->next_table;
+	burst->started |= 1u << i;
 	burst->waiting |= 1u << i;
 }
 
@@ -280,8 +291,9 @@ static void run_miss(struct burst *burst, unsigned i)
 		burst->sink->drop(burst->sink, burst->packets[i], DROP_TABLE_MISS);
 		return;
 	}
-	execution_note(&burst->executions[i], DROP_TABLE_MISS);
-	execution_finish(&burst->executions[i]);
+	execution_resume(burst, i);
+	execution_note(&burst->execution, DROP_TABLE_MISS);
+	execution_finish(&burst->execution);
 }
 
 // Look the packets of `wanted` up in one table and run what they hit.
@@ -474,6 +486,7 @@ SPECIALISED void burst_body(struct burst *burst, unsigned count, const bool trac
 	needs = __atomic_load_n(&pipeline->needs, __ATOMIC_ACQUIRE);
 	burst->needs = needs;
 	burst->ports = __atomic_load_n(&pipeline->ports, __ATOMIC_ACQUIRE);
+	execution_prepare(burst, traced);
 	if (!traced && !(needs & KEY_FIRST_MATCHES_FRAME)) {
 		burst_alike(burst, count);
 		return;
@@ -540,9 +553,7 @@ void pipeline_packet_out(struct pipeline *pipeline, unsigned reader, struct pack
 		.now_ms = now_ms,
 		.reader = reader,
 		.ports = __atomic_load_n(&pipeline->ports, __ATOMIC_ACQUIRE),
-		.pending = OFPORT_NONE,
-		.next_table = -1,
-		.reason = DROP_ACTION_DROP,
+		.progress = {.pending = OFPORT_NONE, .reason = DROP_ACTION_DROP},
 	};
 
 	// Whole: the list may use what no flow does.
