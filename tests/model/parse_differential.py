@@ -48,9 +48,11 @@ STRICTER = [
     r"is not an Ethernet address",         # blanks and rests behind it are ignored there
     r"is not a VLAN tag's type",
     r"unknown field \"(pkt_mark|mpls|xreg)",
+    r"unknown field \"(reg|NXM_NX_REG)(8|9|1\d)\"",  # among the actions
     r"missing \"actions=\"",
     r"bracket is not closed",
     r"unknown action \"\d+\"",             # 5=6 is output to 5 there
+    r"unknown field \"\d+\"; did you mean one of",  # 1.5sactions=2,3 has an "actions=" there
     r"already in the tables",              # output to TABLE
     r"is not a field with a run of bits",  # reg0[00..07]
     r"unknown field \"[a-z0-9_]*action",            # actions8= is actions= there
@@ -72,6 +74,9 @@ LAXER = [
     r"0X",
     r"Invalid value for set field vlan_vid",  # it wants the CFI bit
     r"OFPBAC_BAD_TAG",                     # it knows at most two VLAN tags
+    r"value too large for 1-byte field nw_proto",  # an ARP operation has 16 bits
+    r"meter must appear before|duplicate meter",  # any number of them, anywhere
+    r"[Cc][Oo][Nn][Tt][Rr][Oo][Ll][Ll][Ee][Rr][:=]0x",  # decimal only
 ]
 
 # --- Strings ---
@@ -192,6 +197,19 @@ class Maker:
         keys = [self.random.choice(names.get(kind, [kind]))] + keys + self.ip_keys()
         return keys + (self.l4_keys(l4) if l4 else []), {"ipv6" if six else "ip", l4}
 
+    def sending(self):
+        """Actions that name somebody to send to, but for meters, which come first."""
+        r = self.random
+        size = r.choice([14, 64, 1500, 0xffffffff])
+        reason = "reason=" + r.choice(["action", "no_match", "invalid_ttl"])
+        length = "max_len=%d" % r.choice([0, 128, 65535])
+        return ["output(port=%s,max_len=%d)" % (self.port(), size),
+                "output(max_len=0x%x,port=in_port)" % size,
+                "controller", "CONTROLLER:%d" % r.getrandbits(16), "controller()",
+                "controller(%s)" % length, "controller(%s)" % reason,
+                "controller(%s,%s)" % (length, reason), "output:controller",
+                "group:%d" % r.choice([0, 5, 0xffffff00]), "group(7)"]
+
     def actions(self, have):
         r = self.random
         if r.random() < 0.1:
@@ -211,7 +229,7 @@ class Maker:
                    "move:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15]",
                    "output:NXM_NX_REG0[]", "output:reg1[0..15]",
                    "resubmit(,%d)" % r.randint(0, 254), "resubmit(%s,%d)" % (self.port(), r.randint(0, 254)),
-                   "resubmit:" + self.port(), "resubmit(,7)"]
+                   "resubmit:" + self.port(), "resubmit(,7)"] + self.sending()
         if "vlan" in have:
             # Not both: after a load of vlan_tci, Open vSwitch takes the tag for gone.
             choices += r.choice([
@@ -244,6 +262,9 @@ class Maker:
                         "set_field:%s->%s_dst" % (self.number(16), l4),
                         "set_field:%s->%s_src" % (self.number(16), "tp" if l4 == "tcp" else l4)]
         chosen = [r.choice(choices) for _ in range(r.randint(1, 4))]
+        # Not with a VLAN: from OpenFlow 1.3 on, which meters need, it can be loaded only once.
+        if "vlan" not in have and r.random() < 0.1:
+            chosen.insert(0, "meter:%d" % r.choice([1, 7, 0xffff0000]))
         if "vlan" in have and r.random() < 0.3:
             chosen.append("strip_vlan")
         elif r.random() < 0.1:
@@ -266,7 +287,10 @@ class Maker:
         return self.random.choice([",", " ", ", "]).join(keys + ["actions=" + self.actions(have)])
 
     def mutation(self):
-        text = list(self.valid())
+        return self.mutated(self.valid())
+
+    def mutated(self, text):
+        text = list(text)
         for _ in range(self.random.randint(1, 3)):
             at = self.random.randrange(len(text))
             kind = self.random.randrange(4)
@@ -288,21 +312,26 @@ class Maker:
 
 # --- The two parsers ---
 
-def ours(program, lines):
-    """[(True, exact, match) or (False, kind, message)]"""
+def answers_of(program, lines, *options):
+    """What parse_flow says of each line, cut at its tabs."""
     # The program leaves nothing open when a string makes it crash: its status says so.
-    done = subprocess.run([program], input="\n".join(lines) + "\n", capture_output=True, text=True)
+    done = subprocess.run([program, *options], input="\n".join(lines) + "\n", capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit("parse_flow: exit status %d\n%s" % (done.returncode, done.stderr[-3000:]))
+    answers = [line.split("\t") for line in done.stdout.splitlines()]
+    assert len(answers) == len(lines)
+    return answers
+
+
+def ours(program, lines):
+    """[(True, exact, match) or (False, kind, message)]"""
     answers = []
-    for line in done.stdout.splitlines():
-        part = line.split("\t")
+    for part in answers_of(program, lines):
         if part[0] == "ok":
             match = re.search(r"priority=\d+,?(.*?) actions=", " " + part[2]).group(1)
             answers.append((True, part[1], match))
         else:
             answers.append((False, part[1], part[5]))
-    assert len(answers) == len(lines)
     return answers
 
 

@@ -3,10 +3,8 @@
 // Reads flows, one per line, and prints for each what the parser makes of it:
 //   ok<TAB>exact form<TAB>dump form
 //   error<TAB>kind<TAB>field<TAB>offset<TAB>length<TAB>message<TAB>hint
-// A line that begins with "group_id=" is a group, one with "meter=" a meter; of a group, the dump
-// form has names of ports, of a meter it is the exact one. For tests that compare the parser with
-// another one, and for trying a string by hand. With an argument --ports, three port names are
-// known.
+// With an argument --groups or --meters, lines are groups or meters; with --ports, three port names
+// are known. For tests that compare the parser with another one, and for trying a string by hand.
 
 #include <errno.h>
 #include <stdio.h>
@@ -80,24 +78,41 @@ static int print_flow(const char *line, const struct port_names *names)
 	return status;
 }
 
-static int print_line(const char *line, const struct port_names *names)
+struct settings {
+	const struct port_names *names;
+	int (*print)(const char *line, const struct port_names *names);
+};
+
+static bool read_settings(int argc, char **argv, struct settings *settings)
 {
-	if (strncmp(line, "group_id=", 9) == 0)
-		return print_group(line, names);
-	return strncmp(line, "meter=", 6) == 0 ? print_meter(line, names) : print_flow(line, names);
+	*settings = (struct settings){.print = print_flow};
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--ports") == 0)
+			settings->names = &port_table;
+		else if (strcmp(argv[i], "--groups") == 0)
+			settings->print = print_group;
+		else if (strcmp(argv[i], "--meters") == 0)
+			settings->print = print_meter;
+		else
+			return false;
+	}
+	return true;
 }
 
 int main(int argc, char **argv)
 {
-	const struct port_names *names =
-		argc > 1 && strcmp(argv[1], "--ports") == 0 ? &port_table : NULL;
+	struct settings settings;
 	char *line = NULL;
 	size_t size = 0;
 	int status = 0;
 
+	if (!read_settings(argc, argv, &settings)) {
+		fprintf(stderr, "Usage: parse_flow [--ports] [--groups|--meters]\n");
+		return 2;
+	}
 	while (status != -ENOMEM && getline(&line, &size, stdin) >= 0) {
 		line[strcspn(line, "\n")] = '\0';
-		status = print_line(line, names);
+		status = settings.print(line, settings.names);
 		fflush(stdout);
 	}
 	free(line);
