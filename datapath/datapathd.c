@@ -104,7 +104,7 @@ static const struct rpc_method *const method_tables[] = {
 static int describe(void)
 {
 	json_t *description =
-		rpc_methods_describe(TITLE, TURNOUT_VERSION, method_tables, METHOD_TABLES);
+		rpc_methods_describe(TITLE, TURNOUT_VERSION, method_tables, METHOD_TABLES, NULL);
 	int result = description ? json_dumpf(description, stdout, JSON_INDENT(2)) : -1;
 
 	json_decref(description);

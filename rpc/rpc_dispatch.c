@@ -7,9 +7,15 @@
 
 #include "rpc/closest_word.h"
 
+struct entry {
+	const struct rpc_method *method;
+	void *context; // of the handler
+};
+
 struct rpc_dispatch {
-	const struct rpc_method **methods; // sorted by name
+	struct entry *entries; // sorted by name
 	size_t count;
+	const struct rpc_event *events; // NULL: none
 	char *title;
 	char *version;
 	const struct rpc_transactions *transactions;
@@ -19,6 +25,7 @@ struct rpc_dispatch {
 // One request on its way to an answer.
 struct call {
 	const struct rpc_method *method; // NULL: error is set
+	void *context;                   // of its handler
 	json_t *id;     // owned; NULL: a notification, to which nothing is answered
 	json_t *params; // owned, checked
 	json_t *result; // owned
@@ -36,11 +43,65 @@ static const struct rpc_method builtin_methods[] = {
 		.name = "rpc.discover",
 		.handler = discover,
 		.result = "object: title, version, methods (array of: name, params, "
-			  "result, help, transactional)",
-		.help = "Describe all methods and their parameters",
+			  "result, help, transactional), events (array of: name, params, help)",
+		.help = "Describe all methods and their parameters, and what can be subscribed to",
 	},
 	{0},
 };
+
+static int entry_compare(const void *a, const void *b)
+{
+	const struct entry *left = a;
+	const struct entry *right = b;
+
+	return strcmp(left->method->name, right->method->name);
+}
+
+static void methods_add(
+	struct rpc_dispatch *dispatch, const struct rpc_method *methods, void *context)
+{
+	size_t more = 0;
+
+	while (methods[more].name != NULL)
+		more++;
+	dispatch->entries = reallocarray(
+		dispatch->entries, dispatch->count + more + 1, sizeof(*dispatch->entries));
+	if (dispatch->entries == NULL) {
+		fprintf(stderr, "out of memory for the table of methods\n");
+		abort();
+	}
+	for (size_t i = 0; i < more; i++)
+		dispatch->entries[dispatch->count++] =
+			(struct entry){.method = &methods[i], .context = context};
+	qsort(dispatch->entries, dispatch->count, sizeof(*dispatch->entries), entry_compare);
+	for (size_t i = 1; i < dispatch->count; i++) {
+		if (entry_compare(&dispatch->entries[i - 1], &dispatch->entries[i]) == 0) {
+			fprintf(stderr, "two methods are called \"%s\"\n",
+				dispatch->entries[i].method->name);
+			abort();
+		}
+	}
+}
+
+void rpc_dispatch_add_methods(struct rpc_dispatch *dispatch, const struct rpc_method *methods)
+{
+	methods_add(dispatch, methods, dispatch->context);
+}
+
+void rpc_dispatch_set_events(struct rpc_dispatch *dispatch, struct rpc_events *events)
+{
+	dispatch->events = events->rows;
+	methods_add(dispatch, rpc_subscription_methods, events);
+}
+
+static const struct entry *entry_find(const struct rpc_dispatch *dispatch, const char *name)
+{
+	const struct rpc_method method = {.name = name};
+	const struct entry key = {.method = &method};
+
+	return bsearch(&key, dispatch->entries, dispatch->count, sizeof(*dispatch->entries),
+		entry_compare);
+}
 
 struct rpc_dispatch *rpc_dispatch_create(const char *title, const char *version,
 	const struct rpc_transactions *transactions, void *context)
@@ -57,7 +118,7 @@ struct rpc_dispatch *rpc_dispatch_create(const char *title, const char *version,
 		rpc_dispatch_destroy(dispatch);
 		return NULL;
 	}
-	rpc_dispatch_add_methods(dispatch, builtin_methods);
+	methods_add(dispatch, builtin_methods, dispatch);
 	return dispatch;
 }
 
@@ -65,53 +126,10 @@ void rpc_dispatch_destroy(struct rpc_dispatch *dispatch)
 {
 	if (dispatch == NULL)
 		return;
-	free(dispatch->methods);
+	free(dispatch->entries);
 	free(dispatch->title);
 	free(dispatch->version);
 	free(dispatch);
-}
-
-static int method_compare(const void *a, const void *b)
-{
-	const struct rpc_method *const *left = a;
-	const struct rpc_method *const *right = b;
-
-	return strcmp((*left)->name, (*right)->name);
-}
-
-void rpc_dispatch_add_methods(struct rpc_dispatch *dispatch, const struct rpc_method *methods)
-{
-	size_t more = 0;
-
-	while (methods[more].name != NULL)
-		more++;
-	dispatch->methods = reallocarray(
-		dispatch->methods, dispatch->count + more + 1, sizeof(*dispatch->methods));
-	if (dispatch->methods == NULL) {
-		fprintf(stderr, "out of memory for the table of methods\n");
-		abort();
-	}
-	for (size_t i = 0; i < more; i++)
-		dispatch->methods[dispatch->count++] = &methods[i];
-	qsort(dispatch->methods, dispatch->count, sizeof(*dispatch->methods), method_compare);
-	for (size_t i = 1; i < dispatch->count; i++) {
-		if (method_compare(&dispatch->methods[i - 1], &dispatch->methods[i]) == 0) {
-			fprintf(stderr, "two methods are called \"%s\"\n",
-				dispatch->methods[i]->name);
-			abort();
-		}
-	}
-}
-
-static const struct rpc_method *method_find(const struct rpc_dispatch *dispatch, const char *name)
-{
-	const struct rpc_method key = {.name = name};
-	const struct rpc_method *pointer = &key;
-	const struct rpc_method **found;
-
-	found = bsearch(&pointer, dispatch->methods, dispatch->count, sizeof(*dispatch->methods),
-		method_compare);
-	return found != NULL ? *found : NULL;
 }
 
 static void method_missing(
@@ -121,7 +139,7 @@ static void method_missing(
 
 	closest_word_begin(&closest, name);
 	for (size_t i = 0; i < dispatch->count; i++)
-		closest_word_consider(&closest, dispatch->methods[i]->name);
+		closest_word_consider(&closest, dispatch->entries[i].method->name);
 	if (closest.best != NULL)
 		rpc_error_set(error, RPC_METHOD_NOT_FOUND,
 			"Method not found: \"%.64s\"; did you mean \"%s\"?", name, closest.best);
@@ -153,7 +171,7 @@ static const char *request_fault(const json_t *request)
 // Everything that can be said about a request without carrying it out.
 static void call_prepare(const struct rpc_dispatch *dispatch, struct call *call, json_t *request)
 {
-	const struct rpc_method *method;
+	const struct entry *entry;
 	const char *fault = request_fault(request);
 	json_t *id = json_object_get(request, "id");
 	const char *name;
@@ -171,13 +189,13 @@ static void call_prepare(const struct rpc_dispatch *dispatch, struct call *call,
 	}
 	call->id = json_incref(id);
 	name = json_string_value(json_object_get(request, "method"));
-	method = method_find(dispatch, name);
-	if (method == NULL) {
+	entry = entry_find(dispatch, name);
+	if (entry == NULL) {
 		method_missing(dispatch, name, &call->error);
 		return;
 	}
-	call->params =
-		rpc_params_check(method->params, json_object_get(request, "params"), &call->error);
+	call->params = rpc_params_check(
+		entry->method->params, json_object_get(request, "params"), &call->error);
 	if (call->params == NULL) {
 		char message[sizeof(call->error.message)];
 
@@ -185,7 +203,8 @@ static void call_prepare(const struct rpc_dispatch *dispatch, struct call *call,
 		rpc_error_set(&call->error, call->error.code, "%s: %.900s", name, message);
 		return;
 	}
-	call->method = method;
+	call->method = entry->method;
+	call->context = entry->context;
 }
 
 static void call_clear(struct call *call)
@@ -201,11 +220,9 @@ static bool call_is_transactional(const struct call *call)
 	return call->method != NULL && (call->method->flags & RPC_TRANSACTIONAL) != 0;
 }
 
-static void call_run(const struct rpc_dispatch *dispatch, struct call *call)
+static void call_run(struct call *call)
 {
-	void *context = call->method->handler == discover ? (void *)dispatch : dispatch->context;
-
-	call->result = call->method->handler(context, call->params, &call->error);
+	call->result = call->method->handler(call->context, call->params, &call->error);
 	if (call->result != NULL) {
 		rpc_error_clear(&call->error);
 		return;
@@ -300,7 +317,7 @@ static void batch_run(const struct rpc_dispatch *dispatch, struct call *calls, s
 			open = true;
 		}
 		call->staged = open;
-		call_run(dispatch, call);
+		call_run(call);
 		if (call->error.code != 0 && open) {
 			if (dispatch->transactions != NULL)
 				dispatch->transactions->abort(dispatch->context);
@@ -418,19 +435,23 @@ json_t *rpc_dispatch_describe(const struct rpc_dispatch *dispatch)
 	json_t *methods = json_array();
 
 	for (size_t i = 0; i < dispatch->count; i++)
-		json_array_append_new(methods, method_describe(dispatch->methods[i]));
-	return json_pack("{s:s, s:s, s:o}", "title", dispatch->title, "version", dispatch->version,
-		"methods", methods);
+		json_array_append_new(methods, method_describe(dispatch->entries[i].method));
+	return json_pack("{s:s, s:s, s:o, s:o}", "title", dispatch->title, "version",
+		dispatch->version, "methods", methods, "events",
+		rpc_events_describe(dispatch->events));
 }
 
 json_t *rpc_methods_describe(const char *title, const char *version,
-	const struct rpc_method *const tables[], size_t count)
+	const struct rpc_method *const tables[], size_t count, const struct rpc_event *events)
 {
+	struct rpc_events described = {.rows = events};
 	struct rpc_dispatch *dispatch = rpc_dispatch_create(title, version, NULL, NULL);
 	json_t *description = NULL;
 
 	for (size_t i = 0; dispatch && i < count; i++)
 		rpc_dispatch_add_methods(dispatch, tables[i]);
+	if (dispatch && events)
+		rpc_dispatch_set_events(dispatch, &described);
 	if (dispatch)
 		description = rpc_dispatch_describe(dispatch);
 	rpc_dispatch_destroy(dispatch);

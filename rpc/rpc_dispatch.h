@@ -8,6 +8,7 @@
 // One thread. A handler may not call back into the dispatcher.
 
 #include "rpc/rpc_server.h"
+#include "rpc/rpc_subscriptions.h"
 
 struct rpc_dispatch;
 
@@ -16,6 +17,9 @@ struct rpc_dispatch *rpc_dispatch_create(const char *title, const char *version,
 void rpc_dispatch_destroy(struct rpc_dispatch *dispatch);
 
 void rpc_dispatch_add_methods(struct rpc_dispatch *dispatch, const struct rpc_method *methods);
+
+// Adds the methods to subscribe, whose context is `events`, and describes the rows. Once.
+void rpc_dispatch_set_events(struct rpc_dispatch *dispatch, struct rpc_events *events);
 
 // The answer to a request that arrived, a new reference; NULL if none is due (notifications).
 json_t *rpc_dispatch_answer(struct rpc_dispatch *dispatch, json_t *request);

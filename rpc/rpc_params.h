@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Descriptions of methods and their parameters: one row per method, one row per parameter, from
-// which checking, rpc.discover and the reference page follow.
+// Descriptions of methods, their parameters, and events: one row for each, from which checking,
+// rpc.discover and the reference page follow.
 
 #include <stdbool.h>
 
@@ -36,6 +36,16 @@ struct rpc_method {
 	unsigned flags;
 	const char *result; // one line on what comes back
 	const char *help;
+};
+
+// What clients can subscribe to: a notification that comes to those only who asked for it.
+struct rpc_event {
+	const char *name;   // "noun.verb", the method of the notification; NULL ends a table
+	const char *params; // one line on its members
+	const char *help;
+	// Refuse a bridge that somebody wants to subscribe to: false with *error. NULL: any will
+	// do. The context is that of the methods.
+	bool (*check)(void *context, const char *bridge, struct rpc_error *error);
 };
 
 // Check `params` (object, array or NULL) against the rows and return the named form as a new

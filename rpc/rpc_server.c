@@ -18,6 +18,7 @@
 
 #include "rpc/json_stream.h"
 #include "rpc/rpc_dispatch.h"
+#include "rpc/rpc_subscriptions.h"
 #include "rpc/rundir.h"
 
 #define READ_SIZE (256u << 10)
@@ -31,6 +32,7 @@ struct connection {
 	struct rpc_server *server;
 	struct bufferevent *socket;
 	struct json_stream *stream;
+	struct rpc_subscriptions subscriptions;
 	bool busy;    // answering a request: may not be freed
 	bool dead;    // to be freed when it is not busy any more
 	bool closing; // to be freed when its output has been written
@@ -42,6 +44,7 @@ struct rpc_server {
 	struct evconnlistener *listener;
 	struct event *listen_again; // after running out of file descriptors
 	LIST_HEAD(, connection) connections;
+	struct rpc_events events;
 	size_t output_limit;
 	struct sockaddr_un address;
 	struct stat socket_status; // of the socket file, to remove only our own
@@ -52,6 +55,7 @@ static void connection_free(struct connection *connection)
 	LIST_REMOVE(connection, list);
 	bufferevent_free(connection->socket);
 	json_stream_destroy(connection->stream);
+	rpc_subscriptions_clear(&connection->subscriptions);
 	free(connection);
 }
 
@@ -74,19 +78,28 @@ static void dumped_free(const void *data, size_t size, void *extra)
 	free((void *)data);
 }
 
+// A value, which is stolen, with a newline in place of the 0 at the end. NULL: no memory.
+static char *line_dump(json_t *value, size_t *length)
+{
+	char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
+
+	json_decref(value);
+	*length = text != NULL ? strlen(text) : 0;
+	if (text != NULL)
+		text[(*length)++] = '\n';
+	return text;
+}
+
 // Queue a value, which is stolen, and a newline. False: the client is to be dropped.
 static bool connection_send(struct connection *connection, json_t *value)
 {
 	struct evbuffer *output = bufferevent_get_output(connection->socket);
-	char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
 	size_t length;
+	char *text = line_dump(value, &length);
 
-	json_decref(value);
 	if (text == NULL)
 		return false; // out of memory
-	length = strlen(text);
-	text[length] = '\n';
-	if (evbuffer_add_reference(output, text, length + 1, dumped_free, NULL) < 0) {
+	if (evbuffer_add_reference(output, text, length, dumped_free, NULL) < 0) {
 		free(text);
 		return false;
 	}
@@ -104,6 +117,7 @@ static void connection_answer(struct connection *connection)
 		json_t *request = json_stream_next(connection->stream, &error_text);
 		json_t *answer;
 
+		connection->server->events.client = &connection->subscriptions;
 		if (request != NULL)
 			answer = rpc_dispatch_answer(connection->server->dispatch, request);
 		else if (error_text != NULL)
@@ -324,6 +338,7 @@ struct rpc_server *rpc_server_create(struct event_base *base, const char *path, 
 		return NULL;
 	}
 	server->base = base;
+	server->events.context = context;
 	server->output_limit = RPC_OUTPUT_LIMIT;
 	LIST_INIT(&server->connections);
 	if (rundir_socket_address(&server->address, path, error) < 0)
@@ -348,16 +363,23 @@ void rpc_server_add_methods(struct rpc_server *server, const struct rpc_method *
 	rpc_dispatch_add_methods(server->dispatch, methods);
 }
 
+// Steals params, which may be NULL.
+static json_t *notification_make(const char *name, json_t *params)
+{
+	json_t *notification = json_pack("{s:s, s:s}", "jsonrpc", "2.0", "method", name);
+
+	if (notification != NULL && params != NULL)
+		json_object_set(notification, "params", params);
+	json_decref(params);
+	return notification;
+}
+
 void rpc_server_notify_all(struct rpc_server *server, const char *name, json_t *params)
 {
 	struct connection *connection;
 	struct connection *next;
-	json_t *notification;
+	json_t *notification = notification_make(name, params);
 
-	notification = json_pack("{s:s, s:s}", "jsonrpc", "2.0", "method", name);
-	if (notification != NULL && params != NULL)
-		json_object_set(notification, "params", params);
-	json_decref(params);
 	for (connection = LIST_FIRST(&server->connections); connection != NULL; connection = next) {
 		next = LIST_NEXT(connection, list);
 		if (!connection->closing && !connection->dead &&
@@ -365,6 +387,84 @@ void rpc_server_notify_all(struct rpc_server *server, const char *name, json_t *
 			connection_drop(connection);
 	}
 	json_decref(notification);
+}
+
+void rpc_server_set_events(struct rpc_server *server, const struct rpc_event *events)
+{
+	size_t count = 0;
+
+	while (events[count].name != NULL)
+		count++;
+	if (count > RPC_EVENTS_MAX) {
+		fprintf(stderr, "more than %d events\n", RPC_EVENTS_MAX);
+		abort();
+	}
+	server->events.rows = events;
+	rpc_dispatch_set_events(server->dispatch, &server->events);
+}
+
+static bool connection_wants(const struct connection *connection, int event, const char *bridge)
+{
+	return !connection->closing && !connection->dead &&
+	       rpc_subscriptions_include(&connection->subscriptions, event, bridge);
+}
+
+bool rpc_server_has_subscribers(
+	const struct rpc_server *server, const char *event, const char *bridge)
+{
+	int number = rpc_event_find(server->events.rows, event);
+	const struct connection *connection;
+
+	LIST_FOREACH (connection, &server->connections, list)
+		if (number >= 0 && connection_wants(connection, number, bridge))
+			return true;
+	return false;
+}
+
+// One event to one subscriber: the line that all get, or one of its own if it missed some. False:
+// no memory, so that it missed this one, too.
+static bool event_send(struct connection *connection, const char *name, const json_t *params,
+	uint64_t missed, const char *line, size_t length)
+{
+	struct evbuffer *output = bufferevent_get_output(connection->socket);
+	json_t *own;
+	char *text;
+	bool good;
+
+	if (missed == 0)
+		return line != NULL && evbuffer_add(output, line, length) == 0;
+	own = json_copy((json_t *)params);
+	json_object_set_new(own, "missed", json_integer((json_int_t)missed));
+	text = line_dump(notification_make(name, own), &length);
+	good = text != NULL && evbuffer_add(output, text, length) == 0;
+	free(text);
+	return good;
+}
+
+void rpc_server_notify_subscribers(
+	struct rpc_server *server, const char *event, const char *bridge, json_t *params)
+{
+	int number = rpc_event_find(server->events.rows, event);
+	struct connection *connection;
+	char *line = NULL;
+	size_t length = 0;
+
+	LIST_FOREACH (connection, &server->connections, list) {
+		uint64_t *missed;
+
+		if (number < 0 || !connection_wants(connection, number, bridge))
+			continue;
+		if (line == NULL)
+			line = line_dump(notification_make(event, json_incref(params)), &length);
+		missed = &connection->subscriptions.missed[number];
+		if (connection_waiting(connection) <= RPC_EVENT_LIMIT &&
+			event_send(connection, event, params, *missed, line, length))
+			*missed = 0;
+		else
+			(*missed)++;
+	}
+	free(line);
+	json_decref(params);
 }
 
 void rpc_server_set_output_limit(struct rpc_server *server, size_t bytes)

@@ -9,7 +9,12 @@
 // has an effect, and those without an error of their own answer RPC_ABORTED. So do other calls
 // that ran while the transaction was open, since what they saw never came to be. A single
 // transactional call is a transaction of its own. Built-in methods: rpc.discover (all rows, for
-// programs and for the reference page).
+// programs and for the reference page) and, if there are events, rpc.subscribe and
+// rpc.unsubscribe, which are no part of transactions.
+//
+// Notifications are of two kinds: those to every client, and events, to those who subscribed.
+// Of events there may be a flood. When more than RPC_EVENT_LIMIT bytes wait for a subscriber, the
+// event is skipped for it, and the next one that it gets says how many it missed: "missed": N.
 //
 // Everything runs on the thread of the event base. A client that does not read its answers is not
 // served further until it does, and is dropped when notifications make more than RPC_OUTPUT_LIMIT
@@ -25,6 +30,7 @@
 
 #define RPC_REQUEST_LIMIT (256u << 20) // bytes of one request
 #define RPC_OUTPUT_LIMIT (512u << 20)
+#define RPC_EVENT_LIMIT (4u << 20)
 
 struct rpc_server;
 
@@ -50,14 +56,29 @@ void rpc_server_add_methods(struct rpc_server *server, const struct rpc_method *
 // Send {"method":name,"params":params} without id to every connected client. Steals params.
 void rpc_server_notify_all(struct rpc_server *server, const char *name, json_t *params);
 
+// Declare what clients can subscribe to: a table that ends with a NULL name, of at most
+// RPC_EVENTS_MAX rows (more abort). Once, before the event loop runs. The rows must outlive the
+// server.
+void rpc_server_set_events(struct rpc_server *server, const struct rpc_event *events);
+
+// Would rpc_server_notify_subscribers() reach anybody? For those who have work to do before.
+bool rpc_server_has_subscribers(
+	const struct rpc_server *server, const char *event, const char *bridge);
+
+// Send a declared event to those who subscribed to it for all bridges or for this one; `bridge`
+// NULL: it is of no bridge. `params` is an object, which is stolen. May be called by handlers.
+void rpc_server_notify_subscribers(
+	struct rpc_server *server, const char *event, const char *bridge, json_t *params);
+
 // Another limit than RPC_OUTPUT_LIMIT, for tests.
 void rpc_server_set_output_limit(struct rpc_server *server, size_t bytes);
 
 // What rpc.discover answers; a new reference.
 json_t *rpc_server_describe(const struct rpc_server *server);
 
-// The same of tables that no server serves, for reference pages. NULL: no memory.
+// The same of tables that no server serves, for reference pages; `events` may be NULL. NULL: no
+// memory.
 json_t *rpc_methods_describe(const char *title, const char *version,
-		const struct rpc_method *const tables[], size_t count);
+	const struct rpc_method *const tables[], size_t count, const struct rpc_event *events);
 
 void rpc_server_destroy(struct rpc_server *server); // closes connections, removes the socket

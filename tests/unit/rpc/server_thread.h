@@ -4,7 +4,9 @@
 // A JSON-RPC server on a thread of its own, for tests that talk to it. Its methods: "echo" answers
 // its parameter, "big" a string of so many bytes, "count" how often "big" was called, "notify"
 // sends a notification "news" of so many bytes to everybody, "add" is transactional and refuses
-// numbers below zero, "exit" ends the thread.
+// numbers below zero, "tell" sends an event to those who subscribed (value: [event, bridge
+// or null, size]), "heard" says whether it would reach anybody, "exit" ends the thread. Its events:
+// "packet.in", of any bridge but "nowhere", and "port.moved".
 
 #include "cmocka_all.h"
 
@@ -82,6 +84,46 @@ static inline json_t *server_add(void *context, json_t *params, struct rpc_error
 	return json_integer(thread->sum);
 }
 
+// The value's members; bridge may be NULL.
+static inline const char *told(json_t *params, const char **bridge, size_t *size)
+{
+	const json_t *value = json_object_get(params, "value");
+
+	*bridge = json_string_value(json_array_get(value, 1));
+	*size = (size_t)json_integer_value(json_array_get(value, 2));
+	return json_string_value(json_array_get(value, 0));
+}
+
+static inline json_t *server_tell(void *context, json_t *params, struct rpc_error *error)
+{
+	struct server_thread *thread = context;
+	const char *bridge;
+	size_t size;
+	const char *event = told(params, &bridge, &size);
+
+	rpc_server_notify_subscribers(thread->server, event, bridge,
+		json_pack("{s:s?, s:o}", "bridge", bridge, "text", string_of(size)));
+	return json_true();
+}
+
+static inline json_t *server_heard(void *context, json_t *params, struct rpc_error *error)
+{
+	struct server_thread *thread = context;
+	const char *bridge;
+	size_t size;
+	const char *event = told(params, &bridge, &size);
+
+	return json_boolean(rpc_server_has_subscribers(thread->server, event, bridge));
+}
+
+static inline bool server_bridge(void *context, const char *bridge, struct rpc_error *error)
+{
+	if (strcmp(bridge, "nowhere") != 0)
+		return true;
+	rpc_error_set(error, RPC_NOT_FOUND, "there is no bridge %s", bridge);
+	return false;
+}
+
 static inline json_t *server_exit(void *context, json_t *params, struct rpc_error *error)
 {
 	struct server_thread *thread = context;
@@ -121,7 +163,15 @@ static const struct rpc_method server_methods[] = {
 	{"count", server_count, NULL, 0, "", ""},
 	{"notify", server_notify, server_value, 0, "", ""},
 	{"add", server_add, server_value, RPC_TRANSACTIONAL, "", ""},
+	{"tell", server_tell, server_value, 0, "", ""},
+	{"heard", server_heard, server_value, 0, "", ""},
 	{"exit", server_exit, NULL, 0, "", ""},
+	{0},
+};
+
+static const struct rpc_event server_events[] = {
+	{"packet.in", "{bridge, text}", "something came in", server_bridge},
+	{"port.moved", "{bridge, text}", "something moved", NULL},
 	{0},
 };
 
@@ -153,6 +203,7 @@ static inline void server_start(struct server_thread *thread)
 	assert_string_equal(error.message, "");
 	assert_non_null(thread->server);
 	rpc_server_add_methods(thread->server, server_methods);
+	rpc_server_set_events(thread->server, server_events);
 	rpc_server_set_output_limit(thread->server, 8u << 20);
 	assert_int_equal(pthread_create(&thread->thread, NULL, server_run, thread), 0);
 }
