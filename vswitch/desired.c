@@ -28,15 +28,24 @@ static json_int_t number_of(const json_t *object, const char *key, json_int_t un
 
 static json_t *bridge_config(const json_t *bridge)
 {
+	static const struct {
+		const char *key;
+		const char *member;
+	} settings[] = {
+		{"mac-aging-time", "mac_aging"},
+		{"mac-table-size", "mac_table_size"},
+		{"controller-rate-limit", "controller_rate"},
+		{"controller-burst-limit", "controller_burst"},
+	};
 	json_t *config = json_pack("{s:s}", "name", row_string(bridge, "name"));
-	const char *aging = row_map_get(bridge, "other_config", "mac-aging-time");
-	const char *size = row_map_get(bridge, "other_config", "mac-table-size");
 
-	// The schema has made sure that they are numbers.
-	if (aging)
-		json_object_set_new(config, "mac_aging", json_integer(atoll(aging)));
-	if (size)
-		json_object_set_new(config, "mac_table_size", json_integer(atoll(size)));
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		const char *value = row_map_get(bridge, "other_config", settings[i].key);
+
+		// The schema has made sure that it is a number.
+		if (value)
+			json_object_set_new(config, settings[i].member, json_integer(atoll(value)));
+	}
 	return config;
 }
 

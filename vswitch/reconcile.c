@@ -7,8 +7,6 @@
 #include <string.h>
 
 #define MTU_DEFAULT 1500
-#define MAC_AGING_DEFAULT 300
-#define MAC_TABLE_SIZE_DEFAULT 8192
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -56,12 +54,32 @@ static void step_add(json_t *steps, const char *method, json_t *params)
 
 // --- Comparing, with defaults filled in ---
 
+// What bridge.set can change, and what it means if a config leaves it out.
+static const struct bridge_setting {
+	const char *name;
+	json_int_t unset;
+} bridge_settings[] = {
+	{"mac_aging", 300},
+	{"mac_table_size", 8192},
+	{"controller_rate", 1000},
+	{"controller_burst", 250},
+};
+
+#define BRIDGE_SETTINGS (sizeof(bridge_settings) / sizeof(bridge_settings[0]))
+
+static bool setting_equal(const struct bridge_setting *setting, const json_t *a, const json_t *b)
+{
+	return number_of(a, setting->name, setting->unset) ==
+	       number_of(b, setting->name, setting->unset);
+}
+
 static bool bridge_equal(const json_t *a, const json_t *b)
 {
-	return number_of(a, "mac_aging", MAC_AGING_DEFAULT) ==
-		       number_of(b, "mac_aging", MAC_AGING_DEFAULT) &&
-	       number_of(a, "mac_table_size", MAC_TABLE_SIZE_DEFAULT) ==
-		       number_of(b, "mac_table_size", MAC_TABLE_SIZE_DEFAULT);
+	for (size_t i = 0; i < BRIDGE_SETTINGS; i++) {
+		if (!setting_equal(&bridge_settings[i], a, b))
+			return false;
+	}
+	return true;
 }
 
 // What can only be changed by making the port anew.
@@ -150,14 +168,18 @@ static json_t *port_settings(const json_t *desired, const json_t *actual)
 	return params;
 }
 
-static json_t *bridge_settings(const json_t *desired, const json_t *actual)
+// What differs only: the size of a table cannot be named without being refused.
+static json_t *bridge_changes(const json_t *desired, const json_t *actual)
 {
-	json_int_t size = number_of(desired, "mac_table_size", MAC_TABLE_SIZE_DEFAULT);
-	json_t *params = json_pack("{s:s, s:I}", "name", text_of(desired, "name"), "mac_aging",
-		number_of(desired, "mac_aging", MAC_AGING_DEFAULT));
+	json_t *params = json_pack("{s:s}", "name", text_of(desired, "name"));
 
-	if (size != number_of(actual, "mac_table_size", MAC_TABLE_SIZE_DEFAULT))
-		json_object_set_new(params, "mac_table_size", json_integer(size));
+	for (size_t i = 0; i < BRIDGE_SETTINGS; i++) {
+		const struct bridge_setting *setting = &bridge_settings[i];
+
+		if (!setting_equal(setting, desired, actual))
+			json_object_set_new(params, setting->name,
+				json_integer(number_of(desired, setting->name, setting->unset)));
+	}
 	return params;
 }
 
@@ -212,7 +234,7 @@ static void plan_bridges(struct planning *planning, const json_t *desired)
 		if (!have)
 			step_add(planning->steps, "bridge.add", json_incref(want));
 		else if (!bridge_equal(want, have))
-			step_add(planning->steps, "bridge.set", bridge_settings(want, have));
+			step_add(planning->steps, "bridge.set", bridge_changes(want, have));
 		json_decref(want);
 		json_decref(have);
 	}

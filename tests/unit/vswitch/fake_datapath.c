@@ -265,7 +265,8 @@ static json_t *plan_set(void *context, json_t *params, struct rpc_error *error)
 
 static const struct rpc_param any_params[] = {ANY("name"), ANY("bridge"), ANY("type"),
 	ANY("ofport"), ANY("options"), ANY("vlan_mode"), ANY("tag"), ANY("trunks"), ANY("mtu"),
-	ANY("mac_aging"), ANY("mac_table_size"), ANY("ops"), ANY("ids"), ANY("threads"), {0}};
+	ANY("mac_aging"), ANY("mac_table_size"), ANY("ops"), ANY("ids"), ANY("threads"),
+	ANY("controller_rate"), ANY("controller_burst"), {0}};
 
 static const struct rpc_method methods[] = {
 	{"datapath.info", info, NULL, 0, "", ""},

@@ -77,6 +77,25 @@ static void test_port(void **state)
 		       "\"vlan_mode\":\"access\",\"tag\":5,\"mtu\":9000}");
 }
 
+static void test_bridge(void **state)
+{
+	struct fixture *f = *state;
+	json_t *expected = json_loads("{\"name\":\"br0\", \"mac_aging\":60, \"mac_table_size\":16, "
+				      "\"controller_rate\":7, \"controller_burst\":3}",
+		0, NULL);
+	json_t *desired;
+	json_t *bridge;
+
+	set(f, TABLE_BRIDGE, "br0", "other_config",
+		"{\"mac-aging-time\": \"60\", \"mac-table-size\": 16, \"flow-table-limit\": 9, "
+		"\"controller-rate-limit\": 7, \"controller-burst-limit\": \"3\"}");
+	desired = desired_state(f->model, NULL);
+	bridge = json_array_get(json_object_get(desired, "bridges"), 0);
+	assert_true(json_equal(json_object_get(bridge, "config"), expected));
+	json_decref(desired);
+	json_decref(expected);
+}
+
 static void test_aliases(void **state)
 {
 	struct fixture *f = *state;
@@ -237,6 +256,7 @@ int main(void)
 #define TEST(FN) cmocka_unit_test_setup_teardown(FN, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_port),
+		TEST(test_bridge),
 		TEST(test_aliases),
 		TEST(test_failures_are_left_out),
 		TEST(test_plan),

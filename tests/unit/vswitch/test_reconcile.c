@@ -80,6 +80,50 @@ static void test_settings_in_place(void **state)
 		"bridge.set br0");
 }
 
+// Of a bridge's settings those that differ are set, and nothing else.
+static void test_bridge_settings(void **state)
+{
+	static const struct {
+		const char *want, *have, *set;
+	} cases[] = {
+		{"\"controller_rate\":5", "\"mac_aging\":9",
+			"\"controller_rate\":5,\"mac_aging\":300"},
+		{"\"controller_burst\":5", "\"controller_burst\":4", "\"controller_burst\":5"},
+		{"\"mac_aging\":7", "\"controller_rate\":2,\"mac_aging\":7",
+			"\"controller_rate\":1000"},
+		{"\"mac_table_size\":7", "\"controller_burst\":2",
+			"\"controller_burst\":250,\"mac_table_size\":7"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[512];
+		json_t *desired, *actual, *planned, *expected;
+
+		snprintf(text, sizeof(text), WANT("{\"name\":\"br0\",\"config\":{%s}}", ""),
+			cases[i].want);
+		desired = load(text);
+		snprintf(text, sizeof(text), STATE("{\"name\":\"br0\",\"config\":{%s}}", ""),
+			cases[i].have);
+		actual = load(text);
+		snprintf(text, sizeof(text),
+			"[{\"method\":\"bridge.set\",\"params\":{\"name\":\"br0\",%s}}]",
+			cases[i].set);
+		expected = load(text);
+		planned = reconcile_steps(desired, actual);
+		if (!json_equal(planned, expected))
+			fail_msg("%s", json_dumps(planned, JSON_COMPACT));
+		json_decref(desired);
+		json_decref(actual);
+		json_decref(planned);
+		json_decref(expected);
+	}
+	assert_string_equal(steps(WANT("{\"name\":\"br0\",\"config\":{\"controller_rate\":1000,"
+				       "\"controller_burst\":250}}",
+					  ""),
+				    STATE(BR, "")),
+		"");
+}
+
 static void test_made_anew(void **state)
 {
 	assert_string_equal(
@@ -137,6 +181,12 @@ static json_t *random_state(unsigned *seed, bool with_plan)
 		if (rand_r(seed) % 2)
 			json_object_set_new(
 				config, "mac_aging", json_integer(60 * (rand_r(seed) % 6)));
+		if (rand_r(seed) % 2)
+			json_object_set_new(config, "controller_rate",
+				json_integer(500 * (1 + rand_r(seed) % 3)));
+		if (rand_r(seed) % 2)
+			json_object_set_new(config, "controller_burst",
+				json_integer(125 * (1 + rand_r(seed) % 3)));
 		if (rand_r(seed) % 4 == 0)
 			json_object_set_new(config, "mac_table_size",
 				json_integer(rand_r(seed) % 2 ? 8192 : 16));
@@ -367,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_from_nothing),
 		cmocka_unit_test(test_to_nothing),
 		cmocka_unit_test(test_settings_in_place),
+		cmocka_unit_test(test_bridge_settings),
 		cmocka_unit_test(test_made_anew),
 		cmocka_unit_test(test_defaults_are_equal),
 		cmocka_unit_test(test_plan),

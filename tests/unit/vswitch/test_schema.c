@@ -124,6 +124,12 @@ static void test_maps(void **state)
 		"{\"mac-aging-time\": \"30\"}");
 	assert_refused(TABLE_BRIDGE, "other_config", "{\"mac-aging-time\": \"0\"}",
 		"mac-aging-time: 0 is out of range");
+	assert_kept(TABLE_BRIDGE, "other_config", "{\"controller-rate-limit\": 1000000}",
+		"{\"controller-rate-limit\": \"1000000\"}");
+	assert_refused(TABLE_BRIDGE, "other_config", "{\"controller-rate-limit\": \"1000001\"}",
+		"controller-rate-limit: 1000001 is out of range");
+	assert_refused(TABLE_BRIDGE, "other_config", "{\"controller-burst-limit\": \"0\"}",
+		"controller-burst-limit: 0 is out of range");
 	assert_refused(TABLE_BRIDGE, "other_config", "\"x\"", "is a map; write other_config:KEY");
 	assert_refused(TABLE_OPEN_VSWITCH, "other_config", "{\"pmd-rxq-assign\": \"best\"}",
 		"not one of: roundrobin cycles group");

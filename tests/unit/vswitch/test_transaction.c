@@ -574,6 +574,36 @@ static void test_flow_commands(void **state)
 	assert_stored(f);
 }
 
+// The limits of packets to the controller, set while the bridge runs: it stays the same bridge.
+static void test_controller_limits(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const calls[] = {
+		"'db.set', {'values':{'other_config':"
+		"{'controller-rate-limit':'5', 'controller-burst-limit':'2'}},",
+		"'db.set', {'values':{'other_config':{'controller-burst-limit':'7'}},",
+		"'db.clear', {'columns':['other_config'],"};
+	static const int rates[] = {5, 5, 1000}, bursts[] = {2, 7, 250};
+
+	must(f, "[['bridge.add', {'name':'br0'}]]");
+	for (size_t i = 0; i < 3; i++) {
+		const json_t *config;
+
+		must(f, "[[%s 'table':'Bridge', 'record':'br0'}]]", calls[i]);
+		assert_in_step(f);
+		assert_stored(f);
+		config = json_object_get(
+			json_array_get(json_object_get(f->vs.actual, "bridges"), 0), "config");
+		assert_int_equal(
+			json_integer_value(json_object_get(config, "controller_rate")), rates[i]);
+		assert_int_equal(
+			json_integer_value(json_object_get(config, "controller_burst")), bursts[i]);
+	}
+	assert_false(call(f, "[['db.set', {'table':'Bridge', 'record':'br0', 'values':"
+			     "{'other_config':{'controller-rate-limit':'0'}}}]]"));
+	assert_error(f, RPC_INVALID_PARAMS, "controller-rate-limit: 0 is out of range");
+}
+
 // A datapath that died is filled anew by the same steps.
 static void test_datapath_restart(void **state)
 {
@@ -813,6 +843,7 @@ int main(void)
 		TEST(test_refused_flow),
 		TEST(test_flow_errors),
 		TEST(test_flow_limits),
+		TEST(test_controller_limits),
 		TEST(test_first_flow),
 		TEST(test_bridge_anew),
 		TEST(test_flow_commands),
