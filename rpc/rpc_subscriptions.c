@@ -270,11 +270,12 @@ static const struct rpc_param unsubscribe_params[] = {
 
 const struct rpc_method rpc_subscription_methods[] = {
 	{"rpc.subscribe", subscribe, subscribe_params, 0,
-		"{subscriptions: [{events: [names], bridge?}]}, all that this client has now",
+		"{subscriptions: [{events: [names], bridge?}]}",
 		"Send the notifications of these events to this client as long as it is connected. "
-		"Call it once for each bridge to have those of several."},
+		"Call it once for each bridge to have those of several. Answers all subscriptions "
+		"of this client."},
 	{"rpc.unsubscribe", unsubscribe, unsubscribe_params, 0,
-		"{subscriptions: [{events: [names], bridge?}]}, those that are left",
-		"Stop sending them."},
+		"{subscriptions: [{events: [names], bridge?}]}",
+		"Stop sending them. Answers the subscriptions that are left."},
 	{0},
 };

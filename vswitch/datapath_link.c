@@ -174,6 +174,8 @@ static void on_notification(void *context, const char *method, json_t *params)
 	struct datapath_link *link = context;
 	const char *name = json_string_value(json_object_get(params, "name"));
 
+	if (strcmp(method, "packet.in") == 0)
+		link->config.packet_in(link->config.context, params);
 	// It may have come in the middle of a call, so it is handed out by the event loop.
 	if (strcmp(method, "port.changed") == 0 && name) {
 		json_object_set_new(link->changed, name, json_true());

@@ -10,7 +10,8 @@
 // fails with RPC_UNAVAILABLE, and the connection is given up: what the datapath did is then
 // unknown, and `connected` will be called anew. Everything runs on the thread of the event base.
 // `connected` and `port_changed` come from the event loop and from datapath_link_wait();
-// `disconnected` may come in the middle of a call and must do no more than take note.
+// `disconnected` may come in the middle of a call and must do no more than take note; `packet_in`
+// may too, so that a flood is not gathered here, and must do no more than pass it on.
 
 #include <stdbool.h>
 
@@ -32,6 +33,8 @@ struct datapath_link_config {
 	void (*connected)(void *context);
 	void (*disconnected)(void *context);
 	void (*port_changed)(void *context, const char *name);
+	// A packet.in notification; params are lent.
+	void (*packet_in)(void *context, const json_t *params);
 };
 
 // Copies what it needs of `config` but the context. NULL: out of memory. Nothing happens before

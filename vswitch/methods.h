@@ -14,6 +14,7 @@ extern const struct rpc_method db_methods[];
 extern const struct rpc_method flow_methods[];
 extern const struct rpc_method flow_show_methods[];
 extern const struct rpc_method trace_methods[];
+extern const struct rpc_method packet_methods[];
 extern const struct rpc_method stats_methods[];
 extern const struct rpc_method pmd_methods[];
 extern const struct rpc_method fdb_methods[];

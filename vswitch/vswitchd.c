@@ -22,6 +22,7 @@
 #include "vswitch/log.h"
 #include "vswitch/methods.h"
 #include "vswitch/model_edit.h"
+#include "vswitch/packet_events.h"
 #include "vswitch/sync.h"
 #include "vswitch/transaction.h"
 
@@ -72,16 +73,16 @@ int64_t clock_steady_ms(void)
 #define TITLE "Turnout vswitchd"
 
 static const struct rpc_method *const method_tables[] = {system_methods, bridge_methods,
-	port_methods, db_methods, flow_methods, flow_show_methods, trace_methods, stats_methods,
-	pmd_methods, fdb_methods};
+	port_methods, db_methods, flow_methods, flow_show_methods, trace_methods, packet_methods,
+	stats_methods, pmd_methods, fdb_methods};
 
 #define METHOD_TABLES (sizeof(method_tables) / sizeof(method_tables[0]))
 
 // Returns the exit status.
 static int describe(void)
 {
-	json_t *description =
-		rpc_methods_describe(TITLE, TURNOUT_VERSION, method_tables, METHOD_TABLES, NULL);
+	json_t *description = rpc_methods_describe(
+		TITLE, TURNOUT_VERSION, method_tables, METHOD_TABLES, packet_events);
 	int result = description ? json_dumpf(description, stdout, JSON_INDENT(2)) : -1;
 
 	json_decref(description);
@@ -256,6 +257,11 @@ static void on_port_changed(void *context, const char *name)
 		rpc_server_notify_all(vs->server, "port.changed", json_pack("{s:s}", "name", name));
 }
 
+static void on_packet_in(void *context, const json_t *params)
+{
+	packet_in_forward(context, params);
+}
+
 // The datapathd of the configuration, or the one that belongs to this program: beside it when
 // installed, in the neighbouring folder when built.
 static void find_program(struct daemon *daemon)
@@ -327,6 +333,7 @@ static bool open_link(struct daemon *daemon, const struct options *options)
 		.connected = on_connected,
 		.disconnected = on_disconnected,
 		.port_changed = on_port_changed,
+		.packet_in = on_packet_in,
 	};
 
 	build_command(daemon);
@@ -381,6 +388,7 @@ static bool open_server(struct daemon *daemon)
 	}
 	for (size_t i = 0; i < METHOD_TABLES; i++)
 		rpc_server_add_methods(vs->server, method_tables[i]);
+	rpc_server_set_events(vs->server, packet_events);
 	log_info("vswitchd %s answers at %s", TURNOUT_VERSION, daemon->socket);
 	return true;
 }

@@ -32,7 +32,9 @@ many; answers end with a newline.
 * Flows are accepted as text or as objects: `{"priority": 10, "match": {"dl_type": "0x0800",
   "nw_proto": 17}, "actions": [{"output": 2}]}`.
 * Notifications come to every connected client: `flow.removed` when a timeout ends a flow,
-  `port.changed` when a port's state, queues or link change.
+  `port.changed` when a port's state, queues or link change. Others, the *events* below, come to those
+  who ask for them with `rpc.subscribe`. A subscriber that reads too slowly misses events, once more
+  than 4 MB wait for it; the next one that it gets says how many: `missed`.
 
 | error | meaning |
 |---|---|
@@ -48,7 +50,7 @@ many; answers end with a newline.
 
 def describe(program):
     printed = subprocess.run([program, "--describe"], check=True, capture_output=True, text=True)
-    return json.loads(printed.stdout)["methods"]
+    return json.loads(printed.stdout)
 
 
 def print_method(method):
@@ -65,12 +67,21 @@ def print_method(method):
         print(f"Result: `{result}`\n" if result[0] in "{[" else f"Result: {result}\n")
 
 
+def print_event(event):
+    print(f"### {event['name']} *(event)*\n")
+    print(f"{event['help']}\n")
+    print(f"Parameters: `{event['params']}`\n")
+
+
 def main():
     print(HEAD)
     for title, program in (("vswitchd.sock", sys.argv[1]), ("datapathd.sock", sys.argv[2])):
         print(f"## {title}\n")
-        for method in sorted(describe(program), key=lambda m: m["name"]):
+        description = describe(program)
+        for method in sorted(description["methods"], key=lambda m: m["name"]):
             print_method(method)
+        for event in sorted(description["events"], key=lambda e: e["name"]):
+            print_event(event)
 
 
 if __name__ == "__main__":

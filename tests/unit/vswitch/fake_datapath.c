@@ -18,6 +18,7 @@ struct fake {
 	const char *rundir;
 	json_t *state;
 	json_t *flows; // bridge -> {id: text}
+	struct rpc_server *server;
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -258,6 +259,21 @@ static json_t *plan_set(void *context, json_t *params, struct rpc_error *error)
 	return apply_step(context, "plan.set", params);
 }
 
+// Comes back to the controller, with all that was asked for, before the answer.
+static json_t *packet_out(void *context, json_t *params, struct rpc_error *error)
+{
+	struct fake *fake = context;
+	json_t *event = json_deep_copy(params);
+
+	rpc_server_notify_all(fake->server, "packet.in", event);
+	return json_object();
+}
+
+static json_t *packet_stats(void *context, json_t *params, struct rpc_error *error)
+{
+	return json_incref(params);
+}
+
 #define ANY(NAME)                        \
 	{                                \
 		NAME, RPC_ANY, false, "" \
@@ -266,7 +282,8 @@ static json_t *plan_set(void *context, json_t *params, struct rpc_error *error)
 static const struct rpc_param any_params[] = {ANY("name"), ANY("bridge"), ANY("type"),
 	ANY("ofport"), ANY("options"), ANY("vlan_mode"), ANY("tag"), ANY("trunks"), ANY("mtu"),
 	ANY("mac_aging"), ANY("mac_table_size"), ANY("ops"), ANY("ids"), ANY("threads"),
-	ANY("controller_rate"), ANY("controller_burst"), {0}};
+	ANY("controller_rate"), ANY("controller_burst"), ANY("in_port"), ANY("frame"),
+	ANY("actions"), {0}};
 
 static const struct rpc_method methods[] = {
 	{"datapath.info", info, NULL, 0, "", ""},
@@ -282,6 +299,8 @@ static const struct rpc_method methods[] = {
 	{"flow.list", flow_list, any_params, 0, "", ""},
 	{"flow.stats", flow_stats, any_params, 0, "", ""},
 	{"plan.set", plan_set, any_params, 0, "", ""},
+	{"packet.out", packet_out, any_params, 0, "", ""},
+	{"packet.stats", packet_stats, any_params, 0, "", ""},
 	{0},
 };
 
@@ -300,6 +319,7 @@ static void serve(const char *rundir)
 		fprintf(stderr, "fake datapath: %s\n", error.message);
 		_exit(1);
 	}
+	fake.server = server;
 	rpc_server_add_methods(server, methods);
 	event_base_dispatch(base);
 	_exit(0);

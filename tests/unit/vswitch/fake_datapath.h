@@ -6,7 +6,8 @@
 // that it refuses
 //   port.add   of ports whose type is "refused", or "flaky" while the file RUNDIR/flaky exists
 //   flow.apply with any flow of priority 666
-// and has counted one packet, idle for as long as its number, on flows of priority 1000 + seconds.
+// sends what packet.out gets back as a packet.in notification, before it answers, and has counted
+// one packet, idle for as long as its number, on flows of priority 1000 + seconds.
 
 #include <sys/types.h>
 

@@ -58,6 +58,10 @@ static void on_port_changed(void *context, const char *name)
 {
 }
 
+static void on_packet_in(void *context, const json_t *params)
+{
+}
+
 static void on_resync(evutil_socket_t fd, short what, void *context)
 {
 	sync_behind(context);
@@ -74,6 +78,7 @@ static void open_vswitch(struct fixture *f)
 		.connected = on_connected,
 		.disconnected = on_disconnected,
 		.port_changed = on_port_changed,
+		.packet_in = on_packet_in,
 	};
 
 	*vs = (struct vswitch){.rundir = f->dir};
