@@ -261,7 +261,7 @@ static bool stage_owner(struct vswitch *vs, struct flow_owner *owner, struct rpc
 	size_t count;
 
 	if (owner->removed)
-		return owner->added || store_flows_clear(vs->store, owner->bridge, error) == 0;
+		return owner->added || store_bridge_clear(vs->store, owner->bridge, error) == 0;
 	if (!owner->changing)
 		return true;
 	json_decref(owner->operations);

@@ -1,33 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vswitch/store.h"
+#include "vswitch/store_private.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <sqlite3.h>
-
-#define STORE_APPLICATION_ID 0x54524e54 // "TRNT"
-#define STORE_VERSION 1
-
-enum statement {
-	ROW_PUT,
-	ROW_REMOVE,
-	BRIDGE_FIND,
-	BRIDGE_ADD,
-	BRIDGE_REMOVE,
-	FLOW_PUT,
-	FLOW_REMOVE,
-	FLOWS_CLEAR,
-	NEXT_ID_PUT,
-	BEGIN,
-	COMMIT,
-	ROLLBACK,
-	STATEMENT_COUNT,
-};
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
 	[ROW_PUT] = "INSERT INTO rows(uuid, name, columns) VALUES(?1, ?2, ?3) "
@@ -41,171 +19,16 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 		     "ON CONFLICT(flow_set, id) DO UPDATE SET flow = ?4",
 	[FLOW_REMOVE] = "DELETE FROM flows WHERE flow_set = ?1 AND id = ?2",
 	[FLOWS_CLEAR] = "DELETE FROM flows WHERE flow_set = ?1",
+	[OBJECT_PUT] = "INSERT INTO objects(flow_set, kind, id, created_ms, object) "
+		       "VALUES(?1, ?2, ?3, ?4, ?5) "
+		       "ON CONFLICT(flow_set, kind, id) DO UPDATE SET object = ?5",
+	[OBJECT_REMOVE] = "DELETE FROM objects WHERE flow_set = ?1 AND kind = ?2 AND id = ?3",
+	[OBJECTS_CLEAR] = "DELETE FROM objects WHERE flow_set = ?1",
 	[NEXT_ID_PUT] = "UPDATE counters SET value = ?1 WHERE name = 'next_flow_id'",
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
 };
-
-// A bridge's flows are kept under a small number, which is shorter than a uuid in every row.
-static const char schema_text[] =
-	"BEGIN IMMEDIATE;"
-	"CREATE TABLE rows(uuid TEXT PRIMARY KEY, name TEXT NOT NULL,"
-	"  columns TEXT NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE flow_sets(id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	"  bridge TEXT NOT NULL UNIQUE);"
-	"CREATE TABLE flows(flow_set INTEGER NOT NULL, id INTEGER NOT NULL,"
-	"  created_ms INTEGER NOT NULL, flow TEXT NOT NULL,"
-	"  PRIMARY KEY(flow_set, id)) WITHOUT ROWID;"
-	"CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
-	"INSERT INTO counters VALUES('next_flow_id', 1);"
-	"PRAGMA application_id = 1414680148;"
-	"PRAGMA user_version = 1;"
-	"COMMIT;";
-_Static_assert(
-	STORE_APPLICATION_ID == 1414680148 && STORE_VERSION == 1, "the numbers in schema_text");
-
-struct store {
-	sqlite3 *db;
-	char *path;
-	sqlite3_stmt *statements[STATEMENT_COUNT];
-	uint64_t next_flow_id;        // as in the file
-	uint64_t next_flow_id_staged; // with the transaction in progress
-	// The flow set found last: flows come bridge by bridge.
-	char bridge[40];
-	int64_t flow_set;
-};
-
-// Turn what SQLite says into what the operator has to know.
-static int store_error(
-	const struct store *store, int rc, const char *doing, struct rpc_error *error)
-{
-	const char *path = store->path;
-
-	switch (rc & 0xff) {
-	case SQLITE_NOTADB:
-		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s is not a database; name another file (database.path), or move "
-			"this one away to begin with an empty switch",
-			path);
-		return -EINVAL;
-	case SQLITE_CORRUPT:
-		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s is damaged (%s); put a backup in its place, or move it away to "
-			"begin with an empty switch",
-			path, sqlite3_errmsg(store->db));
-		return -EIO;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s is in use by another process; is a vswitchd already running on "
-			"it? (fuser %s tells)",
-			path, path);
-		return -EBUSY;
-	case SQLITE_READONLY:
-	case SQLITE_PERM:
-	case SQLITE_CANTOPEN:
-		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s cannot be %s (%s); check that the file and its directory are "
-			"writable for this user",
-			path, doing, sqlite3_errmsg(store->db));
-		return -EACCES;
-	case SQLITE_FULL:
-		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s cannot be %s: the disk is full; nothing was changed", path, doing);
-		return -ENOSPC;
-	case SQLITE_NOMEM:
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
-		return -ENOMEM;
-	default:
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "%s cannot be %s: %s", path, doing,
-			sqlite3_errmsg(store->db));
-		return -EIO;
-	}
-}
-
-static int execute(
-	struct store *store, const char *text, const char *doing, struct rpc_error *error)
-{
-	int rc = sqlite3_exec(store->db, text, NULL, NULL, NULL);
-
-	return rc == SQLITE_OK ? 0 : store_error(store, rc, doing, error);
-}
-
-// The first column of the first row, or `missing`.
-static int query_integer(
-	struct store *store, const char *text, int64_t *value, struct rpc_error *error)
-{
-	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(store->db, text, -1, &statement, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(statement);
-	if (rc == SQLITE_ROW)
-		*value = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
-		return 0;
-	return store_error(store, rc, "read", error);
-}
-
-static int check_integrity(struct store *store, struct rpc_error *error)
-{
-	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &statement, NULL);
-	const char *text = "";
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(statement);
-	if (rc == SQLITE_ROW)
-		text = (const char *)sqlite3_column_text(statement, 0);
-	if (rc != SQLITE_ROW) {
-		rc = store_error(store, rc, "read", error);
-	} else if (!text || strcmp(text, "ok") != 0) {
-		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s is damaged (%s); put a backup in its place, or move it away to "
-			"begin with an empty switch",
-			store->path, text ? text : "?");
-		rc = -EIO;
-	} else {
-		rc = 0;
-	}
-	sqlite3_finalize(statement);
-	return rc;
-}
-
-// Ours, empty, or somebody else's?
-static int check_identity(struct store *store, struct rpc_error *error)
-{
-	int64_t application = 0;
-	int64_t version = 0;
-	int64_t tables = 0;
-	int rc = query_integer(store, "PRAGMA application_id", &application, error);
-
-	if (!rc)
-		rc = query_integer(store, "PRAGMA user_version", &version, error);
-	if (!rc)
-		rc = query_integer(store, "SELECT count(*) FROM sqlite_schema", &tables, error);
-	if (rc)
-		return rc;
-	if (application == 0 && tables == 0)
-		return execute(store, schema_text, "written", error);
-	if (application != STORE_APPLICATION_ID) {
-		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s is a database of another program; name another file "
-			"(database.path)",
-			store->path);
-		return -EINVAL;
-	}
-	if (version > STORE_VERSION) {
-		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s was written by a newer version (format %" PRId64
-			", this program knows %d); upgrade vswitchd",
-			store->path, version, STORE_VERSION);
-		return -EINVAL;
-	}
-	return check_integrity(store, error);
-}
 
 static int prepare_all(struct store *store, struct rpc_error *error)
 {
@@ -259,13 +82,13 @@ struct store *store_open(const char *path, struct rpc_error *error)
 		goto fail;
 	}
 	sqlite3_busy_timeout(store->db, 500);
-	if (execute(store,
+	if (store_execute(store,
 		    "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
 		    "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
 		    "PRAGMA cache_size=-65536; BEGIN IMMEDIATE; COMMIT;",
 		    "opened", error) < 0 ||
-		check_identity(store, error) < 0 || prepare_all(store, error) < 0 ||
-		query_integer(store, "SELECT value FROM counters WHERE name = 'next_flow_id'",
+		store_check_file(store, error) < 0 || prepare_all(store, error) < 0 ||
+		store_query_integer(store, "SELECT value FROM counters WHERE name = 'next_flow_id'",
 			&next, error) < 0)
 		goto fail;
 	store->next_flow_id = store->next_flow_id_staged = (uint64_t)next;
@@ -332,18 +155,16 @@ static int read_rows(
 	return rc == SQLITE_DONE ? 0 : store_error(store, rc, "read", error);
 }
 
-int store_read(struct store *store, const struct store_reader *reader, struct rpc_error *error)
+static int read_flows(
+	struct store *store, const struct store_reader *reader, struct rpc_error *error)
 {
 	sqlite3_stmt *statement = NULL;
-	int rc = read_rows(store, reader, error);
 	bool good = true;
-
-	if (rc)
-		return rc;
-	rc = sqlite3_prepare_v2(store->db,
+	int rc = sqlite3_prepare_v2(store->db,
 		"SELECT bridge, flows.id, created_ms, flow FROM flows "
 		"JOIN flow_sets ON flow_sets.id = flow_set ORDER BY flow_set, flows.id",
 		-1, &statement, NULL);
+
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(statement);
 		if (rc != SQLITE_ROW)
@@ -360,6 +181,44 @@ int store_read(struct store *store, const struct store_reader *reader, struct rp
 	if (!good)
 		return -EINVAL;
 	return rc == SQLITE_DONE ? 0 : store_error(store, rc, "read", error);
+}
+
+static int read_objects(
+	struct store *store, const struct store_reader *reader, struct rpc_error *error)
+{
+	sqlite3_stmt *statement = NULL;
+	bool good = true;
+	int rc = sqlite3_prepare_v2(store->db,
+		"SELECT bridge, kind, objects.id, created_ms, object FROM objects "
+		"JOIN flow_sets ON flow_sets.id = flow_set ORDER BY flow_set, kind, objects.id",
+		-1, &statement, NULL);
+
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(statement);
+		if (rc != SQLITE_ROW)
+			break;
+		good = reader->object(reader->context,
+			(const char *)sqlite3_column_text(statement, 0),
+			(const char *)sqlite3_column_text(statement, 1),
+			(uint32_t)sqlite3_column_int64(statement, 2),
+			sqlite3_column_int64(statement, 3),
+			(const char *)sqlite3_column_text(statement, 4), error);
+		if (!good)
+			break;
+	}
+	sqlite3_finalize(statement);
+	if (!good)
+		return -EINVAL;
+	return rc == SQLITE_DONE ? 0 : store_error(store, rc, "read", error);
+}
+
+int store_read(struct store *store, const struct store_reader *reader, struct rpc_error *error)
+{
+	int rc = read_rows(store, reader, error);
+
+	if (!rc)
+		rc = read_objects(store, reader, error);
+	return rc ? rc : read_flows(store, reader, error);
 }
 
 // --- Changes ---
@@ -417,7 +276,7 @@ int store_row_remove(struct store *store, const char *uuid, struct rpc_error *er
 	return run(store, ROW_REMOVE, error);
 }
 
-// The number that the flows of a bridge are kept under; made if `add`, otherwise 0 if unknown.
+// The number that what a bridge has is kept under; made if `add`, otherwise 0 if unknown.
 static int flow_set_number(
 	struct store *store, const char *bridge, bool add, int64_t *number, struct rpc_error *error)
 {
@@ -477,7 +336,37 @@ int store_flow_remove(
 	return run(store, FLOW_REMOVE, error);
 }
 
-int store_flows_clear(struct store *store, const char *bridge_uuid, struct rpc_error *error)
+int store_object_put(struct store *store, const char *bridge_uuid, const char *kind, uint32_t id,
+	int64_t created_ms, const char *text, struct rpc_error *error)
+{
+	int64_t number;
+	int rc = flow_set_number(store, bridge_uuid, true, &number, error);
+
+	if (rc)
+		return rc;
+	bind_integer(store, OBJECT_PUT, 1, number);
+	bind_text(store, OBJECT_PUT, 2, kind);
+	bind_integer(store, OBJECT_PUT, 3, id);
+	bind_integer(store, OBJECT_PUT, 4, created_ms);
+	bind_text(store, OBJECT_PUT, 5, text);
+	return run(store, OBJECT_PUT, error);
+}
+
+int store_object_remove(struct store *store, const char *bridge_uuid, const char *kind, uint32_t id,
+	struct rpc_error *error)
+{
+	int64_t number;
+	int rc = flow_set_number(store, bridge_uuid, false, &number, error);
+
+	if (rc || !number)
+		return rc;
+	bind_integer(store, OBJECT_REMOVE, 1, number);
+	bind_text(store, OBJECT_REMOVE, 2, kind);
+	bind_integer(store, OBJECT_REMOVE, 3, id);
+	return run(store, OBJECT_REMOVE, error);
+}
+
+int store_bridge_clear(struct store *store, const char *bridge_uuid, struct rpc_error *error)
 {
 	int64_t number;
 	int rc = flow_set_number(store, bridge_uuid, false, &number, error);
@@ -486,6 +375,10 @@ int store_flows_clear(struct store *store, const char *bridge_uuid, struct rpc_e
 		return rc;
 	bind_integer(store, FLOWS_CLEAR, 1, number);
 	rc = run(store, FLOWS_CLEAR, error);
+	if (rc)
+		return rc;
+	bind_integer(store, OBJECTS_CLEAR, 1, number);
+	rc = run(store, OBJECTS_CLEAR, error);
 	if (rc)
 		return rc;
 	store->bridge[0] = '\0';

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The desired state on disk: one SQLite file with rows, flows and the next flow identifier.
+// The desired state on disk: one SQLite file with rows, flows, objects (groups and meters, by the
+// name of their kind) and the next flow identifier.
 //
 // What store_commit() has returned 0 for survives the death of the process and of the machine
 // (write-ahead log, synchronous=FULL). Everything between store_begin() and store_commit() is in
 // the file as a whole or not at all. The file is held exclusively while it is open, so that two
 // daemons cannot write to one. One thread.
+//
+// An object or flow that is put again keeps the time of its creation.
 //
 // All functions return 0 or a negative errno with *error set, a sentence that names the file and
 // what to do about it. After an error of a change the transaction must be rolled back.
@@ -20,20 +23,23 @@
 
 struct store;
 
-// Opens or makes the file (and its directory). NULL with *error: not readable, not a database of
+// Opens or makes the file (and its directory), and brings one of an older version to the present
+// one. NULL with *error: not readable, not a database of
 // this program, written by a newer version, damaged, or in use.
 struct store *store_open(const char *path, struct rpc_error *error);
 void store_close(struct store *store);
 const char *store_path(const struct store *store);
 
-// Hand out all that is stored: rows first, then flows by bridge and identifier. A callback that
-// returns false has set *error and ends the reading.
+// Hand out all that is stored: rows first, then objects and flows, both by bridge and identifier. A
+// callback that returns false has set *error and ends the reading.
 struct store_reader {
 	void *context;
 	bool (*row)(void *context, const char *table, const char *uuid, json_t *columns,
 		struct rpc_error *error);
 	bool (*flow)(void *context, const char *bridge_uuid, uint64_t id, int64_t created_ms,
 		const char *text, struct rpc_error *error);
+	bool (*object)(void *context, const char *bridge_uuid, const char *kind, uint32_t id,
+		int64_t created_ms, const char *text, struct rpc_error *error);
 };
 int store_read(struct store *store, const struct store_reader *reader, struct rpc_error *error);
 
@@ -48,6 +54,11 @@ int store_flow_put(struct store *store, const char *bridge_uuid, uint64_t id, in
 	const char *text, struct rpc_error *error);
 int store_flow_remove(
 	struct store *store, const char *bridge_uuid, uint64_t id, struct rpc_error *error);
-int store_flows_clear(struct store *store, const char *bridge_uuid, struct rpc_error *error);
+int store_object_put(struct store *store, const char *bridge_uuid, const char *kind, uint32_t id,
+	int64_t created_ms, const char *text, struct rpc_error *error);
+int store_object_remove(struct store *store, const char *bridge_uuid, const char *kind, uint32_t id,
+	struct rpc_error *error);
+// All flows and objects of a bridge.
+int store_bridge_clear(struct store *store, const char *bridge_uuid, struct rpc_error *error);
 int store_commit(struct store *store, struct rpc_error *error); // failing means rolled back
 void store_rollback(struct store *store);

@@ -62,7 +62,8 @@ static void assert_refused(struct fixture *f, const char *part)
 	rpc_error_clear(&f->error);
 }
 
-// What was read, as JSON: {"rows": {uuid: [table, columns]}, "flows": [[bridge, id, ms, text]]}
+// What was read, as JSON: {"rows": {uuid: [table, columns]}, "flows": [[bridge, id, ms, text]],
+// "objects": [[bridge, kind, id, ms, text]]}, the last only if there are any.
 static bool read_row(void *context, const char *table, const char *uuid, json_t *columns,
 	struct rpc_error *error)
 {
@@ -79,10 +80,22 @@ static bool read_flow(void *context, const char *bridge, uint64_t id, int64_t cr
 	return true;
 }
 
+static bool read_object(void *context, const char *bridge, const char *kind, uint32_t id,
+	int64_t created_ms, const char *text, struct rpc_error *error)
+{
+	if (!json_object_get(context, "objects"))
+		json_object_set_new(context, "objects", json_array());
+	json_array_append_new(json_object_get(context, "objects"),
+		json_pack("[s, s, I, I, s]", bridge, kind, (json_int_t)id, (json_int_t)created_ms,
+			text));
+	return true;
+}
+
 static json_t *read_all(struct fixture *f, struct store *store)
 {
 	json_t *all = json_pack("{s:{}, s:[]}", "rows", "flows");
-	struct store_reader reader = {.context = all, .row = read_row, .flow = read_flow};
+	struct store_reader reader = {
+		.context = all, .row = read_row, .flow = read_flow, .object = read_object};
 
 	if (store_read(store, &reader, &f->error) < 0)
 		fail_msg("%s", f->error.message);
@@ -137,7 +150,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(store_flow_remove(store, "nobody", 7, &f->error), 0);
 	// A changed flow keeps the time of its creation.
 	assert_int_equal(store_flow_put(store, "b1", 9, 5000, "other", &f->error), 0);
-	assert_int_equal(store_flows_clear(store, "b2", &f->error), 0);
+	assert_int_equal(store_bridge_clear(store, "b2", &f->error), 0);
 	assert_int_equal(store_commit(store, &f->error), 0);
 	assert_content(f, store,
 		"{\"flows\":[[\"b1\",9,1002,\"other\"]],\"rows\":{\"u1\":[\"Port\",{\"v\":3}]}}");
@@ -172,12 +185,136 @@ static void test_clear_and_put(void **state)
 
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(store_begin(store, &f->error), 0);
-		assert_int_equal(store_flows_clear(store, "b1", &f->error), 0);
+		assert_int_equal(store_bridge_clear(store, "b1", &f->error), 0);
 		assert_int_equal(store_flow_put(store, "b1", 1, 1, "one", &f->error), 0);
 		assert_int_equal(store_commit(store, &f->error), 0);
 	}
 	assert_content(f, store, "{\"flows\":[[\"b1\",1,1,\"one\"]],\"rows\":{}}");
 	store_close(store);
+}
+
+static void put_object(
+	struct fixture *f, struct store *store, const char *bridge, const char *kind, uint32_t id)
+{
+	assert_int_equal(
+		store_object_put(store, bridge, kind, id, 1000 + (int64_t)id, kind, &f->error), 0);
+}
+
+// Kinds, bridges and flows are numbered apart.
+static void test_objects(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store = open_good(f);
+
+	assert_int_equal(store_begin(store, &f->error), 0);
+	put_object(f, store, "b1", "meter", 1);
+	put_object(f, store, "b1", "group", 4294967040u);
+	put_object(f, store, "b1", "group", 1);
+	put_object(f, store, "b2", "group", 1);
+	assert_int_equal(store_flow_put(store, "b1", 1, 1, "one", &f->error), 0);
+	assert_int_equal(store_commit(store, &f->error), 0);
+	store_close(store);
+	store = open_good(f);
+	assert_content(f, store,
+		"{\"flows\":[[\"b1\",1,1,\"one\"]],"
+		"\"objects\":[[\"b1\",\"group\",1,1001,\"group\"],"
+		"[\"b1\",\"group\",4294967040,4294968040,\"group\"],"
+		"[\"b1\",\"meter\",1,1001,\"meter\"],[\"b2\",\"group\",1,1001,\"group\"]],"
+		"\"rows\":{}}");
+	assert_int_equal(store_begin(store, &f->error), 0);
+	assert_int_equal(store_object_remove(store, "b1", "group", 1, &f->error), 0);
+	assert_int_equal(store_object_remove(store, "b1", "group", 7, &f->error), 0);
+	assert_int_equal(store_object_remove(store, "nobody", "group", 1, &f->error), 0);
+	// A changed object keeps the time of its creation.
+	assert_int_equal(store_object_put(store, "b1", "meter", 1, 5000, "new", &f->error), 0);
+	assert_int_equal(store_bridge_clear(store, "b2", &f->error), 0);
+	assert_int_equal(store_commit(store, &f->error), 0);
+	assert_content(f, store,
+		"{\"flows\":[[\"b1\",1,1,\"one\"]],"
+		"\"objects\":[[\"b1\",\"group\",4294967040,4294968040,\"group\"],"
+		"[\"b1\",\"meter\",1,1001,\"new\"]],\"rows\":{}}");
+	assert_int_equal(store_begin(store, &f->error), 0);
+	put_object(f, store, "b1", "group", 8);
+	store_rollback(store);
+	assert_int_equal(store_begin(store, &f->error), 0);
+	assert_int_equal(store_bridge_clear(store, "b1", &f->error), 0);
+	assert_int_equal(store_commit(store, &f->error), 0);
+	assert_content(f, store, "{\"flows\":[],\"rows\":{}}");
+	store_close(store);
+}
+
+static void run_sql(struct fixture *f, const char *text)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+// As version 1 wrote it, before there were objects.
+static void make_version_1(struct fixture *f)
+{
+	snprintf(f->path, sizeof(f->path), "%s/version1.db", f->dir);
+	run_sql(f, "CREATE TABLE rows(uuid TEXT PRIMARY KEY, name TEXT NOT NULL,"
+		   "  columns TEXT NOT NULL) WITHOUT ROWID;"
+		   "CREATE TABLE flow_sets(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+		   "  bridge TEXT NOT NULL UNIQUE);"
+		   "CREATE TABLE flows(flow_set INTEGER NOT NULL, id INTEGER NOT NULL,"
+		   "  created_ms INTEGER NOT NULL, flow TEXT NOT NULL,"
+		   "  PRIMARY KEY(flow_set, id)) WITHOUT ROWID;"
+		   "CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
+		   "INSERT INTO counters VALUES('next_flow_id', 8);"
+		   "INSERT INTO rows VALUES('u1', 'Port', '{\"v\":3}');"
+		   "INSERT INTO flow_sets VALUES(1, 'b1');"
+		   "INSERT INTO flows VALUES(1, 7, 1000, 'one');"
+		   "PRAGMA application_id = 1414680148; PRAGMA user_version = 1");
+}
+
+static void test_version_1(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store;
+
+	make_version_1(f);
+	store = open_good(f);
+	assert_int_equal(store_next_flow_id(store), 8);
+	assert_content(f, store,
+		"{\"flows\":[[\"b1\",7,1000,\"one\"]],\"rows\":{\"u1\":[\"Port\",{\"v\":3}]}}");
+	assert_int_equal(store_begin(store, &f->error), 0);
+	put_object(f, store, "b1", "group", 1);
+	assert_int_equal(store_commit(store, &f->error), 0);
+	store_close(store);
+	// The second time it is of the present version.
+	store = open_good(f);
+	assert_content(f, store,
+		"{\"flows\":[[\"b1\",7,1000,\"one\"]],"
+		"\"objects\":[[\"b1\",\"group\",1,1001,\"group\"]],"
+		"\"rows\":{\"u1\":[\"Port\",{\"v\":3}]}}");
+	store_close(store);
+}
+
+// An upgrade that cannot be finished leaves the file as it was.
+static void test_upgrade_fails(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+
+	make_version_1(f);
+	run_sql(f, "CREATE VIEW objects AS SELECT 1");
+	assert_refused(f, "cannot be written");
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(statement, 0), 1);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	run_sql(f, "DROP VIEW objects; PRAGMA user_version = 0");
+	assert_refused(f, "no version in it");
+	run_sql(f, "PRAGMA user_version = 3");
+	assert_refused(f, "format 3, this program knows 2");
 }
 
 static void test_locked(void **state)
@@ -341,6 +478,9 @@ int main(void)
 		TEST(test_round_trip),
 		TEST(test_rollback),
 		TEST(test_clear_and_put),
+		TEST(test_objects),
+		TEST(test_version_1),
+		TEST(test_upgrade_fails),
 		TEST(test_locked),
 		TEST(test_foreign_files),
 		TEST(test_damaged),
