@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "vswitch/flows.h"
+#include "vswitch/line_input.h"
 
 // The bridge of the parameters. NULL with *error.
 struct flow_owner *flow_input_owner(
@@ -27,11 +28,8 @@ bool flow_input_parse(struct vswitch *vs, struct flow_owner *owner, const json_t
 struct flow_input {
 	struct vswitch *vs;
 	struct flow_owner *owner;
-	const char *file; // for messages
 	enum flow_command command;
-	json_t *errors; // flow_error_to_json() with "line", "text", "file"
-	json_t *warnings;
-	size_t n_errors;
+	struct line_input lines;
 };
 
 // Call `use` for every flow of the input that parses, until the first error; parse the rest all the

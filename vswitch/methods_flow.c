@@ -184,7 +184,7 @@ static json_t *flow_bundle(void *context, json_t *params, struct rpc_error *erro
 		return NULL;
 	input.owner = change.owner;
 	if (flow_input_each(&input, params, apply_request, &change, error))
-		result = change_result(&change, input.warnings);
+		result = change_result(&change, input.lines.warnings);
 	flow_input_destroy(&input);
 	return result;
 }
@@ -211,7 +211,7 @@ static json_t *flow_replace(void *context, json_t *params, struct rpc_error *err
 		result = flow_replacement_apply(&replacement, change.owner,
 			flows_port_names(vs, change.owner), dry_run, error);
 	if (result)
-		json_object_set(result, "warnings", input.warnings);
+		json_object_set(result, "warnings", input.lines.warnings);
 	flow_replacement_destroy(&replacement);
 	flow_input_destroy(&input);
 	return result;
