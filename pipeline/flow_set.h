@@ -65,6 +65,10 @@ size_t flow_set_count(const struct flow_set *set);
 size_t flow_set_table_count(const struct flow_set *set, uint8_t table);
 const struct flow_entry *flow_set_find(const struct flow_set *set, uint64_t id);
 
+// Call `use` for every flow, in no particular order; it must not change the set.
+void flow_set_each(const struct flow_set *set,
+	void (*use)(void *context, const struct flow_entry *entry), void *context);
+
 // All flows that `request` (as parsed for a delete) selects, sorted by table, then priority
 // downwards, then match_compare(). Returns a malloc()ed array, NULL if there are none or memory
 // ran out (then *count is SIZE_MAX).

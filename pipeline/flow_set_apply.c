@@ -54,6 +54,17 @@ static int request_each(struct flow_set *set, const struct flow_request *request
 	return error;
 }
 
+void flow_set_each(const struct flow_set *set,
+	void (*use)(void *context, const struct flow_entry *entry), void *context)
+{
+	const struct set_entry *entry;
+
+	TAILQ_FOREACH (entry, &set->all, all) {
+		if (!entry->is_removed)
+			use(context, &entry->public);
+	}
+}
+
 struct selection {
 	const struct flow_entry **entries;
 	size_t count;
