@@ -26,8 +26,13 @@ static bool idle_possible(
 	return entry->flow.idle_timeout && now - since >= (int64_t)entry->flow.idle_timeout * 1000;
 }
 
-// Identifiers whose time is over go to `expired`; those that may have idled out to `asked`. Forgets
-// identifiers of flows that are gone.
+static json_t *expired_item(const struct flow_entry *entry, enum flow_removal_reason reason)
+{
+	return json_pack("[I, i]", (json_int_t)entry->id, (int)reason);
+}
+
+// Identifiers whose time is over go to `expired`, with the reason; those that may have idled out to
+// `asked`. Forgets identifiers of flows that are gone.
 static void look_through(struct flow_owner *owner, int64_t now, json_t *expired, json_t *asked)
 {
 	size_t kept = 0;
@@ -39,7 +44,7 @@ static void look_through(struct flow_owner *owner, int64_t now, json_t *expired,
 			continue;
 		owner->timed[kept++] = owner->timed[i];
 		if (hard_expired(entry, now))
-			json_array_append_new(expired, json_integer((json_int_t)entry->id));
+			json_array_append_new(expired, expired_item(entry, REMOVAL_HARD_TIMEOUT));
 		else if (idle_possible(owner, entry, now))
 			json_array_append_new(asked, json_integer((json_int_t)entry->id));
 	}
@@ -63,7 +68,7 @@ static void ask_idle(struct vswitch *vs, struct flow_owner *owner, json_t *asked
 
 		if (entry && entry->flow.idle_timeout &&
 			(idle < 0 || idle >= (json_int_t)entry->flow.idle_timeout * 1000))
-			json_array_append_new(expired, json_integer(id));
+			json_array_append_new(expired, expired_item(entry, REMOVAL_IDLE_TIMEOUT));
 	}
 	json_decref(stats);
 	rpc_error_clear(&error);
@@ -76,12 +81,14 @@ static void expire(struct vswitch *vs, struct flow_owner *owner, const json_t *e
 	struct rpc_error error = {0};
 	json_t *result;
 	size_t i;
-	json_t *id;
+	json_t *item;
 
 	flows_change(owner);
-	json_array_foreach ((json_t *)expired, i, id) {
-		flow_set_remove(owner->set, (uint64_t)json_integer_value(id));
+	json_array_foreach ((json_t *)expired, i, item) {
+		flow_remove(owner, (uint64_t)json_integer_value(json_array_get(item, 0)),
+			(int)json_integer_value(json_array_get(item, 1)));
 	}
+	flow_removals_count(vs);
 	if (store_begin(vs->store, &error) < 0 || !flows_stage(vs, &error) ||
 		store_commit(vs->store, &error) < 0) {
 		log_error("flows of bridge %s cannot time out: %s", owner->name, error.message);

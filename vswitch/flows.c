@@ -8,6 +8,7 @@
 
 #include "vswitch/log.h"
 #include "vswitch/model_edit.h"
+#include "vswitch/object_references.h"
 
 static const char out_of_memory[] = "out of memory";
 
@@ -26,7 +27,13 @@ static struct flow_owner *owner_create(struct vswitch *vs, const char *bridge_uu
 {
 	struct flow_owner *owner = calloc(1, sizeof(*owner));
 
-	if (!owner || !(owner->set = flow_set_create())) {
+	if (owner) {
+		owner->set = flow_set_create();
+		owner->objects = object_set_create();
+	}
+	if (!owner || !owner->set || !owner->objects) {
+		if (owner)
+			flow_set_destroy(owner->set);
 		free(owner);
 		return NULL;
 	}
@@ -36,13 +43,6 @@ static struct flow_owner *owner_create(struct vswitch *vs, const char *bridge_uu
 	return owner;
 }
 
-static void names_clear(struct flow_owner *owner)
-{
-	free((void *)owner->names.items);
-	owner->names = (struct port_names){0};
-	owner->names_version = 0;
-}
-
 static void owner_destroy(struct vswitch *vs, struct flow_owner *owner)
 {
 	struct flow_owner **link = &vs->owners;
@@ -50,9 +50,11 @@ static void owner_destroy(struct vswitch *vs, struct flow_owner *owner)
 	while (*link != owner)
 		link = &(*link)->next;
 	*link = owner->next;
-	names_clear(owner);
+	flow_names_clear(owner);
+	flow_removals_clear(&owner->removals);
 	json_decref(owner->operations);
 	flow_set_destroy(owner->set);
+	object_set_destroy(owner->objects);
 	free(owner->timed);
 	free(owner);
 }
@@ -113,6 +115,53 @@ bool flows_load(struct vswitch *vs, const char *bridge_uuid, uint64_t id, int64_
 	return rc == 0;
 }
 
+bool flows_load_object(struct vswitch *vs, const char *bridge_uuid, const char *kind_name,
+	uint32_t id, int64_t created_ms, const char *text, struct rpc_error *error)
+{
+	struct flow_owner *owner = flows_find(vs, bridge_uuid);
+	struct flow_warnings warnings = {0};
+	struct flow_error reason = {0};
+	struct object *object = NULL;
+	json_t *input = json_string(text);
+	enum flow_reference kind;
+	int rc = -EINVAL;
+
+	if (!owner)
+		owner = owner_create(vs, bridge_uuid);
+	if (!owner || !input)
+		rc = -ENOMEM;
+	else if (object_kind_find(kind_name, &kind))
+		rc = object_create(&object, kind, input, NULL, &warnings, &reason);
+	json_decref(input);
+	if (object) {
+		object->created_ms = created_ms;
+		rc = object->id == id ? object_set_load(owner->objects, object) : -EINVAL;
+	}
+	if (rc == 0)
+		return true;
+	object_destroy(object);
+	rpc_error_set(error, RPC_INTERNAL_ERROR,
+		"%s: %s %u \"%s\" is damaged or of another version: %s", store_path(vs->store),
+		kind_name, id, text, *reason.message ? reason.message : strerror(-rc));
+	return false;
+}
+
+// Transactions rely on it that what is named is there.
+static bool names_hold(struct vswitch *vs, const struct flow_owner *owner, struct rpc_error *error)
+{
+	struct object_missing missing;
+
+	if (!object_missing_find(owner->objects, owner->set, &missing))
+		return true;
+	rpc_error_set(error, RPC_INTERNAL_ERROR,
+		"%s: bridge %s: %s %llu names the %s %u, which is not there; put a backup in the "
+		"file's place",
+		store_path(vs->store), owner->name, missing.flow ? "flow" : "group",
+		(unsigned long long)(missing.flow ? missing.flow->id : missing.group->id),
+		object_kind_get(missing.kind)->name, missing.id);
+	return false;
+}
+
 bool flows_loaded(struct vswitch *vs, struct rpc_error *error)
 {
 	const char *uuid;
@@ -132,8 +181,11 @@ bool flows_loaded(struct vswitch *vs, struct rpc_error *error)
 		flow_set_next_id(owner->set, store_next_flow_id(vs->store));
 	}
 	for (struct flow_owner *owner = vs->owners; owner; owner = owner->next) {
-		if (*owner->name)
+		if (*owner->name) {
+			if (!names_hold(vs, owner, error))
+				return false;
 			continue;
+		}
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
 			"%s has flows of a bridge %s that it does not have; put a backup in "
 			"its place",
@@ -191,8 +243,10 @@ void flows_bridge_remove(struct vswitch *vs, const char *bridge_uuid)
 		return;
 	// What this transaction did to its flows before has come to nothing, and the datapath never
 	// hears of it.
-	if (owner->changing)
+	if (owner->changing) {
 		flow_set_abort(owner->set);
+		object_set_abort(owner->objects);
+	}
 	owner->changing = false;
 	owner->removed = true;
 }
@@ -208,90 +262,14 @@ void flows_secure(struct vswitch *vs)
 	}
 }
 
-static bool stage_change(struct vswitch *vs, struct flow_owner *owner,
-	const struct flow_change *change, struct rpc_error *error)
-{
-	static const char *const verbs[] = {
-		[FLOW_ADDED] = "add", [FLOW_REMOVED] = "del", [FLOW_MODIFIED] = "mod"};
-	const struct flow_entry *entry = change->entry;
-	json_t *operation = json_array();
-	char *text = NULL;
-	bool good = true;
-
-	json_array_append_new(operation, json_string_nocheck(verbs[change->kind]));
-	json_array_append_new(operation, json_integer((json_int_t)entry->id));
-	if (change->kind == FLOW_REMOVED) {
-		good = store_flow_remove(vs->store, owner->bridge, entry->id, error) == 0;
-	} else {
-		text = flow_format_exact(&entry->flow);
-		good = text && store_flow_put(vs->store, owner->bridge, entry->id,
-				       entry->created_ms, text, error) == 0;
-		json_array_append_new(operation, json_string_nocheck(text ? text : ""));
-	}
-	if (json_array_append_new(owner->operations, operation) < 0 ||
-		(!text && change->kind != FLOW_REMOVED)) {
-		rpc_error_set(error, RPC_INTERNAL_ERROR, out_of_memory);
-		good = false;
-	}
-	free(text);
-	return good;
-}
-
-// A new bridge may have the name of one that goes in the same transaction. The datapath then keeps
-// its bridge, so the old flows are taken out one by one.
-static void stage_predecessor(struct vswitch *vs, struct flow_owner *owner)
-{
-	for (struct flow_owner *old = vs->owners; old; old = old->next) {
-		struct flow_record *records;
-		size_t count;
-
-		if (!old->removed || old->added || strcmp(old->name, owner->name) != 0)
-			continue;
-		records = flows_records(old, &count);
-		for (size_t i = 0; records && i < count; i++)
-			json_array_append_new(owner->operations,
-				json_pack("[s, I]", "del", (json_int_t)records[i].id));
-		flow_records_free(records, count);
-	}
-}
-
-static bool stage_owner(struct vswitch *vs, struct flow_owner *owner, struct rpc_error *error)
-{
-	const struct flow_change *changes;
-	size_t count;
-
-	if (owner->removed)
-		return owner->added || store_bridge_clear(vs->store, owner->bridge, error) == 0;
-	if (!owner->changing)
-		return true;
-	json_decref(owner->operations);
-	owner->operations = json_array();
-	if (owner->added)
-		stage_predecessor(vs, owner);
-	count = flow_set_changes(owner->set, &changes);
-	for (size_t i = 0; i < count; i++) {
-		if (!stage_change(vs, owner, &changes[i], error))
-			return false;
-	}
-	return true;
-}
-
-bool flows_stage(struct vswitch *vs, struct rpc_error *error)
-{
-	for (struct flow_owner *owner = vs->owners; owner; owner = owner->next) {
-		if (!stage_owner(vs, owner, error))
-			return false;
-	}
-	return true;
-}
-
 bool flows_changed(const struct vswitch *vs)
 {
 	for (const struct flow_owner *owner = vs->owners; owner; owner = owner->next) {
 		const struct flow_change *changes;
 
 		if (owner->added || owner->removed ||
-			(owner->changing && flow_set_changes(owner->set, &changes) > 0))
+			(owner->changing && (flow_set_changes(owner->set, &changes) > 0 ||
+						    object_set_changed(owner->objects))))
 			return true;
 	}
 	return false;
@@ -303,21 +281,7 @@ static void transaction_end(struct flow_owner *owner)
 	owner->default_flow = 0;
 	json_decref(owner->operations);
 	owner->operations = NULL;
-}
-
-// Clients may want to know of the end of flows that were added with send_flow_rem.
-static void notify_removed(
-	struct vswitch *vs, const struct flow_owner *owner, const struct flow_entry *entry)
-{
-	char *text;
-
-	if (!(entry->flow.flags & FLOW_SEND_REMOVED) || !vs->server)
-		return;
-	text = flow_format(&entry->flow, NULL);
-	rpc_server_notify_all(vs->server, "flow.removed",
-		json_pack("{s:s, s:s, s:I}", "bridge", owner->name, "flow", text ? text : "",
-			"duration_ms", (json_int_t)(clock_wall_ms() - entry->created_ms)));
-	free(text);
+	flow_removals_clear(&owner->removals);
 }
 
 void flows_commit(struct vswitch *vs)
@@ -342,9 +306,10 @@ void flows_commit(struct vswitch *vs)
 			if (changes[i].kind == FLOW_ADDED)
 				timed_add(owner, changes[i].entry);
 			else if (changes[i].kind == FLOW_REMOVED)
-				notify_removed(vs, owner, changes[i].entry);
+				flow_removal_notify(vs, owner, changes[i].entry);
 		}
 		flow_set_commit(owner->set);
+		object_set_commit(owner->objects);
 		transaction_end(owner);
 	}
 }
@@ -355,50 +320,15 @@ void flows_abort(struct vswitch *vs)
 
 	for (struct flow_owner *owner = vs->owners; owner; owner = next) {
 		next = owner->next;
-		if (owner->changing)
+		if (owner->changing) {
 			flow_set_abort(owner->set);
+			object_set_abort(owner->objects);
+		}
 		if (owner->added)
 			owner_destroy(vs, owner);
 		else
 			transaction_end(owner);
 	}
-}
-
-// --- Port names ---
-
-static int compare_numbers(const void *a, const void *b)
-{
-	const struct port_name *x = a;
-	const struct port_name *y = b;
-
-	return x->number < y->number ? -1 : x->number > y->number;
-}
-
-const struct port_names *flows_port_names(struct vswitch *vs, struct flow_owner *owner)
-{
-	const json_t *bridge = model_row(vs->model, TABLE_BRIDGE, owner->bridge);
-	const json_t *ports = json_object_get(bridge, "ports");
-	struct port_name *items;
-	size_t count = 0;
-
-	if (owner->names_version == model_version(vs->model) && owner->names.bridge)
-		return &owner->names;
-	names_clear(owner);
-	items = calloc(json_array_size(ports) + 1, sizeof(*items));
-	for (size_t i = 0; items && i < json_array_size(ports); i++) {
-		const json_t *port = model_row(
-			vs->model, TABLE_PORT, json_string_value(json_array_get(ports, i)));
-		const json_t *interface = model_interface_of(vs->model, port);
-
-		items[count].name = row_string(port, "name");
-		items[count++].number = (uint16_t)row_integer(interface, "ofport", 0);
-	}
-	if (items)
-		qsort(items, count, sizeof(*items), compare_numbers);
-	owner->names = (struct port_names){
-		.bridge = owner->name, .count = items ? count : 0, .items = items};
-	owner->names_version = model_version(vs->model);
-	return &owner->names;
 }
 
 // --- All flows as text ---

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The flows of all bridges: one flow_set per bridge, what a transaction changes in it, its
-// timeouts, and the port names that its flows may be written with.
+// The flows of all bridges, and the groups and meters that they name: a flow_set and an object_set
+// per bridge, what a transaction changes in them, timeouts, and what flows may name.
 //
-// Within a transaction flows_change() must come before the set is changed. flows_stage() then turns
-// the changes into rows of the store and operations of flow.apply; flows_commit() keeps, and
-// flows_abort() undoes what happened in all sets, bridges that came and went included.
+// Within a transaction flows_change() must come before one of the sets is changed. flows_stage()
+// then turns the changes into rows of the store and operations of flow.apply; flows_commit() keeps,
+// and flows_abort() undoes what happened in all sets, bridges that came and went included.
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +15,8 @@
 #include <jansson.h>
 
 #include "pipeline/flow_set.h"
+#include "vswitch/flow_removal.h"
+#include "vswitch/objects.h"
 #include "vswitch/reconcile.h"
 #include "vswitch/vswitch.h"
 
@@ -23,6 +25,7 @@ struct flow_owner {
 	char bridge[UUID_SIZE];
 	char name[64];
 	struct flow_set *set;
+	struct object_set *objects;
 
 	// Of the transaction in progress.
 	bool changing;         // flow_set_begin() was called
@@ -31,6 +34,7 @@ struct flow_owner {
 	uint64_t default_flow; // that a new bridge began with, 0: none
 	json_t *operations;    // for flow.apply, made by flows_stage()
 	bool applied;          // the datapath has done them
+	struct flow_removals removals;
 
 	bool behind;         // the datapath does not have all of it: needs sync_flows()
 	int64_t replayed_ms; // when a datapath got all flows anew: idle times begin there
@@ -49,6 +53,8 @@ struct flow_owner *flows_find(struct vswitch *vs, const char *bridge_uuid);
 // For reading the store. `text` in exact form. False with *error.
 bool flows_load(struct vswitch *vs, const char *bridge_uuid, uint64_t id, int64_t created_ms,
 	const char *text, struct rpc_error *error);
+bool flows_load_object(struct vswitch *vs, const char *bridge_uuid, const char *kind, uint32_t id,
+	int64_t created_ms, const char *text, struct rpc_error *error);
 // After that: an owner for every bridge, identifiers from the store's next one on.
 bool flows_loaded(struct vswitch *vs, struct rpc_error *error);
 
@@ -65,8 +71,9 @@ bool flows_changed(const struct vswitch *vs);
 void flows_commit(struct vswitch *vs);
 void flows_abort(struct vswitch *vs);
 
-// Valid until the model changes.
+// Valid until the model changes. Which groups and meters there are is asked at the time of use.
 const struct port_names *flows_port_names(struct vswitch *vs, struct flow_owner *owner);
+void flow_names_clear(struct flow_owner *owner);
 
 // All flows in exact form, sorted by id; free with flow_records_free(). NULL: out of memory.
 struct flow_record *flows_records(const struct flow_owner *owner, size_t *count);

@@ -441,3 +441,28 @@ json_t *reconcile_flows(const struct flow_record *desired, size_t n_desired,
 		json_decref(conflicts);
 	return removals;
 }
+
+// --- Groups and meters ---
+
+void reconcile_objects(json_t *operations, const char *put, const char *remove,
+	const struct object_record *desired, size_t n_desired, const struct object_record *actual,
+	size_t n_actual)
+{
+	size_t d = 0;
+	size_t a = 0;
+
+	while (d < n_desired || a < n_actual) {
+		bool gone = d == n_desired || (a < n_actual && actual[a].id < desired[d].id);
+		bool there = d < n_desired && a < n_actual && desired[d].id == actual[a].id;
+
+		if (gone)
+			json_array_append_new(
+				operations, json_pack("[s, I]", remove, (json_int_t)actual[a].id));
+		else if (!there || strcmp(desired[d].text, actual[a].text) != 0)
+			json_array_append_new(
+				operations, json_pack("[s, I, s]", put, (json_int_t)desired[d].id,
+						    desired[d].text));
+		a += gone || there;
+		d += !gone;
+	}
+}

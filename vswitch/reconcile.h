@@ -43,3 +43,14 @@ struct flow_record {
 // is NULL if there is nothing of that kind.
 json_t *reconcile_flows(const struct flow_record *desired, size_t n_desired,
 	const struct flow_record *actual, size_t n_actual, json_t **before);
+
+// Groups or meters of one bridge, sorted by number: appends the operations that make `actual` equal
+// to `desired` to `operations`, [put,id,text] and [remove,id]. Those that are equal, to the letter,
+// are not touched, so that their counters go on.
+struct object_record {
+	uint32_t id;
+	const char *text; // exact form
+};
+void reconcile_objects(json_t *operations, const char *put, const char *remove,
+	const struct object_record *desired, size_t n_desired, const struct object_record *actual,
+	size_t n_actual);

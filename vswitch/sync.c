@@ -25,6 +25,12 @@ static json_t *call(struct vswitch *vs, const char *method, json_t *params, stru
 	return datapath_link_call(vs->link, method, params, error);
 }
 
+void sync_retry_soon(struct vswitch *vs)
+{
+	if (!vs->retry_interval_s)
+		vs->retry_interval_s = vs->retry_s = RETRY_FIRST_S;
+}
+
 json_t *sync_port_status(struct vswitch *vs, const char *port, struct rpc_error *error)
 {
 	return call(vs, "port.status", port ? json_pack("{s:s}", "name", port) : NULL, error);
@@ -45,8 +51,7 @@ static void note_failure(
 			failure, "config", json_deep_copy(json_object_get(step, "params")));
 	json_object_set_new(vs->failures, name, failure);
 	log_warning("%s %s: %s", method, name, error->message);
-	if (!vs->retry_interval_s)
-		vs->retry_interval_s = vs->retry_s = RETRY_FIRST_S;
+	sync_retry_soon(vs);
 }
 
 // Do one step. False if the work has to end.
@@ -122,103 +127,6 @@ bool sync_rows(struct vswitch *vs, const json_t *strict, bool *changed, struct r
 	json_decref(steps);
 	json_decref(desired);
 	return good;
-}
-
-// --- Flows ---
-
-static int compare_records(const void *a, const void *b)
-{
-	const struct flow_record *x = a;
-	const struct flow_record *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-// The answer of flow.list as sorted records, which borrow its strings.
-static struct flow_record *actual_records(const json_t *list, size_t *count)
-{
-	size_t n = json_array_size(list);
-	struct flow_record *records = calloc(n + 1, sizeof(*records));
-
-	*count = 0;
-	for (size_t i = 0; records && i < n; i++) {
-		const json_t *item = json_array_get(list, i);
-		const char *text = json_string_value(json_array_get(item, 1));
-
-		records[*count].id = (uint64_t)json_integer_value(json_array_get(item, 0));
-		records[(*count)++].text = text ? text : "";
-	}
-	if (records)
-		qsort(records, *count, sizeof(*records), compare_records);
-	return records;
-}
-
-// Steals operations.
-static bool apply_operations(struct vswitch *vs, const struct flow_owner *owner, json_t *operations,
-	struct rpc_error *error)
-{
-	json_t *result;
-
-	if (json_array_size(operations) == 0) {
-		json_decref(operations);
-		return true;
-	}
-	result = call(vs, "flow.apply",
-		json_pack("{s:s, s:o}", "bridge", owner->name, "ops", operations), error);
-	json_decref(result);
-	return result != NULL;
-}
-
-static bool bring_flows(
-	struct vswitch *vs, struct flow_owner *owner, const json_t *list, struct rpc_error *error)
-{
-	size_t n_desired;
-	size_t n_actual;
-	struct flow_record *desired = flows_records(owner, &n_desired);
-	struct flow_record *actual = actual_records(list, &n_actual);
-	json_t *before = NULL;
-	json_t *operations = NULL;
-	bool good = desired && actual;
-
-	if (good) {
-		operations = reconcile_flows(desired, n_desired, actual, n_actual, &before);
-		if (json_array_size(operations))
-			log_info("bridge %s: %zu flows wanted, %zu there, %zu operations",
-				owner->name, n_desired, n_actual, json_array_size(operations));
-		if (n_actual == 0)
-			owner->replayed_ms = clock_wall_ms();
-		good = !before || apply_operations(vs, owner, json_incref(before), error);
-		good = good && apply_operations(vs, owner, json_incref(operations), error);
-	} else {
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
-	}
-	json_decref(before);
-	json_decref(operations);
-	flow_records_free(desired, n_desired);
-	free(actual);
-	return good;
-}
-
-bool sync_flows(struct vswitch *vs, struct flow_owner *owner, struct rpc_error *error)
-{
-	json_t *list = call(vs, "flow.list", json_pack("{s:s}", "bridge", owner->name), error);
-	bool good = list && bring_flows(vs, owner, list, error);
-
-	json_decref(list);
-	if (good) {
-		owner->behind = false;
-		json_object_del(vs->bridge_errors, owner->name);
-		return true;
-	}
-	owner->behind = true;
-	if (error->code == RPC_UNAVAILABLE)
-		return false;
-	log_error("flows of bridge %s: %s", owner->name, error->message);
-	json_object_set_new(vs->bridge_errors, owner->name, json_string(error->message));
-	if (!vs->retry_interval_s)
-		vs->retry_interval_s = vs->retry_s = RETRY_FIRST_S;
-	rpc_error_clear(error);
-	return true;
 }
 
 // --- Threads ---

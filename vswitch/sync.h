@@ -29,8 +29,8 @@ void sync_forget(struct vswitch *vs);
 // Bridges and ports. *changed, if not NULL, tells whether there was anything to do.
 bool sync_rows(struct vswitch *vs, const json_t *strict, bool *changed, struct rpc_error *error);
 
-// The flows of one bridge, by comparing all of them; counters of unchanged flows stay. A refusal is
-// noted and true is returned.
+// The flows, groups and meters of one bridge, by comparing all of them; counters of unchanged ones
+// stay. A refusal is noted and true is returned. (sync_flows.c)
 bool sync_flows(struct vswitch *vs, struct flow_owner *owner, struct rpc_error *error);
 
 // Packet threads and their queues. With `strict`, cores that do not exist are refused.
@@ -38,6 +38,9 @@ bool sync_plan(struct vswitch *vs, bool strict, struct rpc_error *error);
 
 // Everything that is behind, without strictness: for what was stored with no_wait.
 void sync_behind(struct vswitch *vs);
+
+// Something failed: sync_retry() has work to do.
+void sync_retry_soon(struct vswitch *vs);
 
 // Once a second: try again what failed, at growing intervals.
 void sync_retry(struct vswitch *vs);

@@ -185,6 +185,7 @@ static bool commit(void *context, struct rpc_error *error)
 	good = stage(vs, error);
 	if (good && !vs->transaction.no_wait) {
 		tried = true;
+		flow_removals_count(vs);
 		good = apply(vs, error);
 	}
 	if (good)

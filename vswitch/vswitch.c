@@ -30,6 +30,12 @@ static bool load_flow(void *context, const char *bridge_uuid, uint64_t id, int64
 	return flows_load(context, bridge_uuid, id, created_ms, text, error);
 }
 
+static bool load_object(void *context, const char *bridge_uuid, const char *kind, uint32_t id,
+	int64_t created_ms, const char *text, struct rpc_error *error)
+{
+	return flows_load_object(context, bridge_uuid, kind, id, created_ms, text, error);
+}
+
 // A row that is there at a beginning of time: the switch itself.
 static bool make_root(struct vswitch *vs, struct rpc_error *error)
 {
@@ -69,7 +75,7 @@ static bool references_hold(struct vswitch *vs, struct rpc_error *error)
 
 bool vswitch_open(struct vswitch *vs, const char *database, struct rpc_error *error)
 {
-	struct store_reader reader = {.context = vs, .row = load_row, .flow = load_flow};
+	struct store_reader reader = {.context = vs, .row = load_row, .flow = load_flow, .object = load_object};
 
 	vs->model = model_create();
 	vs->failures = json_object();

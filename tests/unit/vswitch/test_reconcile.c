@@ -411,6 +411,38 @@ static void test_flow_operations_lead_there(void **state)
 		free(flow_texts[i]);
 }
 
+// --- Groups and meters ---
+
+static void assert_object_operations(const struct object_record *desired, size_t n_desired,
+	const struct object_record *actual, size_t n_actual, const char *expected)
+{
+	json_t *operations = json_pack("[[s, i]]", "del", 1); // what is there stays
+	char *text;
+
+	reconcile_objects(operations, "meter", "meter_del", desired, n_desired, actual, n_actual);
+	json_array_remove(operations, 0);
+	text = json_dumps(operations, JSON_COMPACT);
+	assert_string_equal(text, expected);
+	free(text);
+	json_decref(operations);
+}
+
+static void test_objects(void **state)
+{
+	const struct object_record wanted[] = {{1, "one"}, {3, "three"}, {4294967040u, "last"}};
+	const struct object_record there[] = {{1, "one"}, {2, "two"}, {3, "other"}};
+
+	assert_object_operations(wanted, 3, wanted, 3, "[]");
+	assert_object_operations(NULL, 0, there, 2, "[[\"meter_del\",1],[\"meter_del\",2]]");
+	assert_object_operations(
+		wanted, 2, NULL, 0, "[[\"meter\",1,\"one\"],[\"meter\",3,\"three\"]]");
+	// Equal ones are not touched, others are put as a whole.
+	assert_object_operations(wanted, 3, there, 3,
+		"[[\"meter_del\",2],[\"meter\",3,\"three\"],[\"meter\",4294967040,\"last\"]]");
+	assert_object_operations(there, 3, wanted, 3,
+		"[[\"meter\",2,\"two\"],[\"meter\",3,\"other\"],[\"meter_del\",4294967040]]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_step),
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_flow_operations_lead_there),
+		cmocka_unit_test(test_objects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
