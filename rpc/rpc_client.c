@@ -19,6 +19,8 @@
 #define ANSWER_LIMIT (1u << 30)
 #define READ_SIZE (256u << 10)
 #define CONNECT_INTERVAL_MS 20
+// A server may send faster than we take it in; the caller has other things to do.
+#define READS_PER_POLL 16
 
 struct rpc_client {
 	int fd;
@@ -430,12 +432,12 @@ json_t *rpc_client_batch(
 
 int rpc_client_poll(struct rpc_client *client)
 {
-	ssize_t count;
+	ssize_t count = 1;
 
-	do {
+	for (int round = 0; round < READS_PER_POLL && count > 0; round++) {
 		count = bytes_read(client);
 		if (messages_take(client, NULL) < 0)
 			return -ECONNRESET;
-	} while (count > 0);
+	}
 	return count < 0 ? -ECONNRESET : 0;
 }

@@ -34,5 +34,6 @@ json_t *rpc_client_batch(
 	struct rpc_client *client, json_t *calls, int timeout_ms, struct rpc_error *error);
 
 int rpc_client_fd(const struct rpc_client *client); // to wait on for reading
-// Read what is there without blocking and hand out notifications. 0 or -ECONNRESET.
+// Read what is there, up to some megabytes, without blocking, and hand out notifications. The
+// socket stays readable if there is more. 0 or -ECONNRESET.
 int rpc_client_poll(struct rpc_client *client);
