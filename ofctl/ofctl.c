@@ -4,6 +4,8 @@
 
 #include "ofctl/ofctl.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@ static const struct cli_option options[] = {
 	{"rsort", 0, "FIELD", true, "the same, backwards"},
 	{"pcap", 0, "FILE[:N]", false,
 		"of trace: the N-th frame of a pcap file, the first if no N"},
+	{"count", 'c', "N", false, "of monitor: end after N packets"},
 	{"bundle", 0, NULL, false, "all or nothing, as always; for scripts that say so"},
 	{0},
 };
@@ -61,6 +64,20 @@ int ofctl_call_and_print(struct ofctl *ofctl, const char *method, json_t *params
 	return CLI_EXIT_OK;
 }
 
+static bool count_parse(struct ofctl *ofctl, struct cli_token *token)
+{
+	char *end;
+
+	errno = 0;
+	ofctl->count = strtoul(token->value, &end, 10);
+	if (isdigit((unsigned char)token->value[0]) && *end == '\0' && errno == 0 &&
+		ofctl->count > 0)
+		return true;
+	snprintf(token->message, sizeof(token->message),
+		"--count is a number of packets from 1 on, not \"%.64s\"", token->value);
+	return false;
+}
+
 // False with *token's message.
 static bool option_apply(struct ofctl *ofctl, struct cli_token *token)
 {
@@ -76,6 +93,8 @@ static bool option_apply(struct ofctl *ofctl, struct cli_token *token)
 		ofctl->names = false;
 	else if (strcmp(name, "pcap") == 0)
 		ofctl->pcap = token->value;
+	else if (strcmp(name, "count") == 0)
+		return count_parse(ofctl, token);
 	else if (strcmp(name, "sort") == 0 || strcmp(name, "rsort") == 0) {
 		ofctl->sorted = true;
 		ofctl->reversed = name[0] == 'r';

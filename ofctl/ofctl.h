@@ -20,6 +20,7 @@ struct ofctl {
 	bool reversed;
 	const char *sort_field; // NULL: priority
 	const char *pcap;       // FILE or FILE:N, or NULL
+	unsigned long count;    // packets to wait for; 0: no end
 	int argc;               // words behind the name of the command
 	const char **argv;
 };
@@ -69,3 +70,7 @@ int ofctl_dump_tables(struct ofctl *ofctl);
 
 // What would become of a packet (ofctl_trace.c).
 int ofctl_trace(struct ofctl *ofctl);
+
+// Packets to the controller (ofctl_monitor.c), and from it (ofctl_packet.c).
+int ofctl_monitor(struct ofctl *ofctl);
+int ofctl_packet_out(struct ofctl *ofctl);

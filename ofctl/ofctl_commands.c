@@ -37,6 +37,14 @@ static const struct ofctl_command commands[] = {
 		 "What would become of a packet, and why: one made from the match FLOW, or, with "
 		 "in_port=PORT for FLOW, the frame HEX or one of a file (--pcap)"},
 		ofctl_trace},
+	{{"monitor", "BRIDGE", 1, 1,
+		 "Print packets as flows send them to the controller, and flows that end, until "
+		 "interrupted (--count: until so many packets)"},
+		ofctl_monitor},
+	{{"packet-out", "BRIDGE PACKET|BRIDGE IN_PORT ACTIONS HEX...", 2, -1,
+		 "Send a packet: in_port=PORT,packet=HEX,actions=..., where actions=table takes it "
+		 "through the tables; or one packet after another with the same port and actions"},
+		ofctl_packet_out},
 	{{"parse-flow", "FLOW", 1, 1, "Check a flow without a switch and print what it means"},
 		ofctl_parse_flow},
 	{{"parse-flows", "FILE", 1, 1, "Check a file of flows (- is the standard input)"},

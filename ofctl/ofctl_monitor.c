@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// monitor: what a bridge tells its controller, as it happens: packets of flows with the action
+// controller, flows that end, and how much was lost in between.
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio_ext.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ofctl/ofctl.h"
+#include "ofctl/packet_in_print.h"
+
+struct monitor {
+	struct ofctl *ofctl;
+	const char *bridge;
+	unsigned long left; // packets until the end; only if ofctl->count
+	json_int_t lost;    // by the bridge, as far as we have told
+	bool lost_known;
+	bool done;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	interrupted = 1;
+}
+
+// --- Printing ---
+
+// {"event": name, ...params}
+static void print_json(const char *name, const json_t *params)
+{
+	json_t *line = json_pack("{s:s}", "event", name);
+
+	json_object_update(line, (json_t *)params);
+	cli_print_json(line, stdout);
+	json_decref(line);
+}
+
+// What came between the last packet and this one, and is not here.
+static void losses_print(struct monitor *monitor, const json_t *params)
+{
+	json_int_t lost = json_integer_value(json_object_get(params, "lost"));
+	json_int_t missed = json_integer_value(json_object_get(params, "missed"));
+
+	// A datapath that began anew counts from 0.
+	if (lost < monitor->lost)
+		monitor->lost = 0;
+	if (monitor->lost_known && lost > monitor->lost)
+		printf("lost: %lld packets were over the bridge's controller-rate-limit, or found "
+		       "no room\n",
+			(long long)(lost - monitor->lost));
+	monitor->lost = lost;
+	monitor->lost_known = true;
+	if (missed > 0)
+		printf("missed: %lld packets, because this monitor was too slow\n",
+			(long long)missed);
+}
+
+static void packet_in(struct monitor *monitor, const json_t *params)
+{
+	if (monitor->ofctl->cli.json) {
+		print_json("packet.in", params);
+	} else {
+		losses_print(monitor, params);
+		packet_in_print(params, monitor->ofctl->names, stdout);
+	}
+	if (monitor->ofctl->count > 0 && --monitor->left == 0)
+		monitor->done = true;
+}
+
+static void on_notification(void *context, const char *method, json_t *params)
+{
+	struct monitor *monitor = context;
+	const char *bridge = json_string_value(json_object_get(params, "bridge"));
+
+	if (monitor->done || bridge == NULL || strcmp(bridge, monitor->bridge) != 0)
+		return;
+	if (strcmp(method, "packet.in") == 0)
+		packet_in(monitor, params);
+	else if (strcmp(method, "flow.removed") == 0 && monitor->ofctl->cli.json)
+		print_json("flow.removed", params);
+	else if (strcmp(method, "flow.removed") == 0)
+		flow_removed_print(params, stdout);
+}
+
+// --- Waiting ---
+
+#define GO_ON (-1)
+
+// Has the reader of our output gone?
+static bool output_is_closed(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+
+	return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+// Write what has been printed. GO_ON or the exit status; what cannot be written is forgotten then.
+static int output_flush(const struct cli *cli)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return GO_ON;
+	__fpurge(stdout);
+	clearerr(stdout);
+	if (interrupted || output_is_closed())
+		return CLI_EXIT_OK;
+	cli_complain(cli, "cannot write the output");
+	return CLI_EXIT_REFUSED;
+}
+
+// Signals end a write that waits for a slow reader, and the wait for events; in between they are
+// blocked, so that none is overlooked.
+static void signals_set(sigset_t *blocked, sigset_t *open)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, NULL, open);
+	sigdelset(open, SIGINT);
+	sigdelset(open, SIGTERM);
+	*blocked = *open;
+	sigaddset(blocked, SIGINT);
+	sigaddset(blocked, SIGTERM);
+}
+
+// Take in and print what has come. GO_ON or the exit status.
+static int events_take(struct monitor *monitor, struct rpc_client *client)
+{
+	const struct cli *cli = &monitor->ofctl->cli;
+	bool alive = rpc_client_poll(client) == 0;
+	int status = output_flush(cli);
+
+	if (status != GO_ON)
+		return status;
+	if (monitor->done)
+		return CLI_EXIT_OK;
+	if (alive)
+		return GO_ON;
+	cli_complain(cli, "the connection to vswitchd was lost");
+	return CLI_EXIT_REFUSED;
+}
+
+// Until there is an end to it. Returns the exit status.
+static int watch(struct monitor *monitor, struct rpc_client *client)
+{
+	sigset_t blocked, open;
+	int status;
+
+	signals_set(&blocked, &open);
+	do {
+		// Of the output no events are asked for: only its end is.
+		struct pollfd waits[] = {
+			{.fd = rpc_client_fd(client), .events = POLLIN}, {.fd = STDOUT_FILENO}};
+
+		sigprocmask(SIG_SETMASK, &open, NULL);
+		status = events_take(monitor, client);
+		sigprocmask(SIG_SETMASK, &blocked, NULL);
+		if (status == GO_ON && !interrupted)
+			ppoll(waits, 2, NULL, &open);
+		if (status == GO_ON && (interrupted || output_is_closed()))
+			status = CLI_EXIT_OK;
+	} while (status == GO_ON);
+	return status;
+}
+
+// Since when losses are ours to tell. Without a datapath it is since the first packet.
+static void losses_begin(struct monitor *monitor, struct rpc_client *client)
+{
+	struct rpc_error error = {0};
+	json_t *stats = rpc_client_call(client, "packet.stats",
+		json_pack("{s:s}", "bridge", monitor->bridge), monitor->ofctl->cli.timeout_ms,
+		&error);
+	const json_t *counters = json_object_get(stats, "packet_in");
+
+	monitor->lost_known = stats != NULL;
+	monitor->lost = json_integer_value(json_object_get(counters, "lost_rate")) +
+			json_integer_value(json_object_get(counters, "lost_full"));
+	json_decref(stats);
+	rpc_error_clear(&error);
+}
+
+int ofctl_monitor(struct ofctl *ofctl)
+{
+	struct monitor monitor = {.ofctl = ofctl, .bridge = ofctl->argv[0], .left = ofctl->count};
+	struct rpc_error error = {0};
+	struct rpc_client *client = cli_connect(&ofctl->cli, "vswitchd.sock", &error);
+	json_t *answer;
+	int status;
+
+	if (client == NULL)
+		return ofctl_refused(ofctl, &error);
+	losses_begin(&monitor, client);
+	rpc_client_on_notification(client, on_notification, &monitor);
+	answer = rpc_client_call(client, "rpc.subscribe",
+		json_pack("{s:[s], s:s}", "events", "packet.in", "bridge", monitor.bridge),
+		ofctl->cli.timeout_ms, &error);
+	status = answer != NULL ? watch(&monitor, client) : ofctl_refused(ofctl, &error);
+	json_decref(answer);
+	rpc_client_destroy(client);
+	return status;
+}
