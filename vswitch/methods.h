@@ -13,6 +13,8 @@ extern const struct rpc_method port_methods[];
 extern const struct rpc_method db_methods[];
 extern const struct rpc_method flow_methods[];
 extern const struct rpc_method flow_show_methods[];
+extern const struct rpc_method object_methods[];
+extern const struct rpc_method object_show_methods[];
 extern const struct rpc_method trace_methods[];
 extern const struct rpc_method packet_methods[];
 extern const struct rpc_method stats_methods[];

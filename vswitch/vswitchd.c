@@ -73,8 +73,9 @@ int64_t clock_steady_ms(void)
 #define TITLE "Turnout vswitchd"
 
 static const struct rpc_method *const method_tables[] = {system_methods, bridge_methods,
-	port_methods, db_methods, flow_methods, flow_show_methods, trace_methods, packet_methods,
-	stats_methods, pmd_methods, fdb_methods};
+	port_methods, db_methods, flow_methods, flow_show_methods, object_methods,
+	object_show_methods, trace_methods, packet_methods, stats_methods, pmd_methods,
+	fdb_methods};
 
 #define METHOD_TABLES (sizeof(method_tables) / sizeof(method_tables[0]))
 

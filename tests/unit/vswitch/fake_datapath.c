@@ -17,9 +17,12 @@
 struct fake {
 	const char *rundir;
 	json_t *state;
-	json_t *flows; // bridge -> {id: text}
 	struct rpc_server *server;
+	json_t *flows;      // bridge -> {id: text}
+	json_t *objects[2]; // groups and meters: bridge -> {id: text}
 };
+
+static const char *const kinds[] = {"group", "meter"};
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -83,6 +86,8 @@ static json_t *bridge_add(void *context, json_t *params, struct rpc_error *error
 	if (!expect(json_object_get(fake->state, "bridges"), name, false, error))
 		return NULL;
 	json_object_set_new(fake->flows, name, json_object());
+	for (int kind = 0; kind < 2; kind++)
+		json_object_set_new(fake->objects[kind], name, json_object());
 	return apply_step(fake, "bridge.add", params);
 }
 
@@ -103,6 +108,8 @@ static json_t *bridge_del(void *context, json_t *params, struct rpc_error *error
 	if (!expect(json_object_get(fake->state, "bridges"), name, true, error))
 		return NULL;
 	json_object_del(fake->flows, name);
+	for (int kind = 0; kind < 2; kind++)
+		json_object_del(fake->objects[kind], name);
 	return apply_step(fake, "bridge.del", params);
 }
 
@@ -187,23 +194,137 @@ static bool flow_operation(json_t *flows, const json_t *operation, struct rpc_er
 	return true;
 }
 
+// [KIND, id, text] puts, [KIND_del, id] removes what is there.
+static bool object_operation(
+	json_t *objects, const char *kind, const json_t *operation, struct rpc_error *error)
+{
+	const char *verb = json_string_value(json_array_get(operation, 0));
+	const char *text = json_string_value(json_array_get(operation, 2));
+	bool removes = verb[strlen(kind)] == '_';
+	char id[32];
+
+	snprintf(id, sizeof(id), "%lld",
+		(long long)json_integer_value(json_array_get(operation, 1)));
+	if ((removes && !json_object_get(objects, id)) || removes != (text == NULL) ||
+		strcmp(id, "666") == 0) {
+		rpc_error_set(error, RPC_REFUSED, "the %s %s is refused", verb, id);
+		return false;
+	}
+	if (removes)
+		json_object_del(objects, id);
+	else
+		json_object_set_new(objects, id, json_string(text));
+	return true;
+}
+
+static bool names_what_is_there(
+	const char *text, const char *kind, const json_t *objects, struct rpc_error *error)
+{
+	char word[16];
+	size_t length = (size_t)snprintf(word, sizeof(word), "%s:", kind);
+
+	for (const char *at = strstr(text, word); at; at = strstr(at + 1, word)) {
+		char id[32];
+
+		snprintf(id, sizeof(id), "%ld", atol(at + length));
+		if (json_object_get(objects, id))
+			continue;
+		rpc_error_set(error, RPC_REFUSED, "%s names what is not there", text);
+		return false;
+	}
+	return true;
+}
+
+// Whatever flows and groups name is there.
+static bool all_names_hold(json_t *flows, json_t *const *objects, struct rpc_error *error)
+{
+	const char *id;
+	json_t *text;
+
+	for (int kind = 0; kind < 2; kind++) {
+		json_object_foreach (flows, id, text) {
+			if (!names_what_is_there(
+				    json_string_value(text), kinds[kind], objects[kind], error))
+				return false;
+		}
+		json_object_foreach (objects[0], id, text) {
+			if (!names_what_is_there(
+				    json_string_value(text), kinds[kind], objects[kind], error))
+				return false;
+		}
+	}
+	return true;
+}
+
 static json_t *flow_apply(void *context, json_t *params, struct rpc_error *error)
 {
 	struct fake *fake = context;
 	const char *bridge = text_of(params, "bridge");
 	json_t *flows = json_deep_copy(json_object_get(fake->flows, bridge));
+	json_t *objects[2] = {json_deep_copy(json_object_get(fake->objects[0], bridge)),
+		json_deep_copy(json_object_get(fake->objects[1], bridge))};
 	bool good = flows != NULL;
 	size_t i;
 	json_t *operation;
 
 	if (!flows)
 		rpc_error_set(error, RPC_NOT_FOUND, "there is no bridge %s", bridge);
-	json_array_foreach (json_object_get(params, "ops"), i, operation)
-		good = good && flow_operation(flows, operation, error);
-	if (good)
+	json_array_foreach (json_object_get(params, "ops"), i, operation) {
+		const char *verb = json_string_value(json_array_get(operation, 0));
+		int kind = *verb == 'g' ? 0 : strncmp(verb, "met", 3) == 0 ? 1 : -1;
+
+		good = good &&
+		       (kind < 0 ? flow_operation(flows, operation, error)
+				 : object_operation(objects[kind], kinds[kind], operation, error));
+	}
+	good = good && all_names_hold(flows, objects, error);
+	if (good) {
 		json_object_set(fake->flows, bridge, flows);
+		for (int kind = 0; kind < 2; kind++)
+			json_object_set(fake->objects[kind], bridge, objects[kind]);
+	}
 	json_decref(flows);
+	json_decref(objects[0]);
+	json_decref(objects[1]);
 	return good ? json_object() : NULL;
+}
+
+static json_t *object_list(struct fake *fake, int kind, json_t *params, struct rpc_error *error)
+{
+	json_t *objects = json_object_get(fake->objects[kind], text_of(params, "bridge"));
+	json_t *list = json_array();
+	const char *id;
+	json_t *text;
+
+	if (!objects)
+		rpc_error_set(error, RPC_NOT_FOUND, "there is no such bridge");
+	json_object_foreach (objects, id, text)
+		json_array_append_new(list, json_pack("[I, O]", (json_int_t)atoll(id), text));
+	if (!objects) {
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+static json_t *group_list(void *context, json_t *params, struct rpc_error *error)
+{
+	return object_list(context, 0, params, error);
+}
+
+static json_t *meter_list(void *context, json_t *params, struct rpc_error *error)
+{
+	return object_list(context, 1, params, error);
+}
+
+static json_t *group_stats(void *context, json_t *params, struct rpc_error *error)
+{
+	return json_pack("[[i, i, i, [[i, i, i], [i, i, i]]]]", 3, 30, 300, 7, 10, 100, 0, 20, 200);
+}
+
+static json_t *meter_stats(void *context, json_t *params, struct rpc_error *error)
+{
+	return json_pack("[[i, i, i, [[i, i]]]]", 3, 50, 500, 5, 55);
 }
 
 static json_t *flow_list(void *context, json_t *params, struct rpc_error *error)
@@ -298,6 +419,10 @@ static const struct rpc_method methods[] = {
 	{"flow.apply", flow_apply, any_params, 0, "", ""},
 	{"flow.list", flow_list, any_params, 0, "", ""},
 	{"flow.stats", flow_stats, any_params, 0, "", ""},
+	{"group.list", group_list, any_params, 0, "", ""},
+	{"meter.list", meter_list, any_params, 0, "", ""},
+	{"group.stats", group_stats, any_params, 0, "", ""},
+	{"meter.stats", meter_stats, any_params, 0, "", ""},
 	{"plan.set", plan_set, any_params, 0, "", ""},
 	{"packet.out", packet_out, any_params, 0, "", ""},
 	{"packet.stats", packet_stats, any_params, 0, "", ""},
@@ -307,7 +432,11 @@ static const struct rpc_method methods[] = {
 static void serve(const char *rundir)
 {
 	struct fake fake = {
-		.rundir = rundir, .state = reconcile_empty_state(), .flows = json_object()};
+		.rundir = rundir,
+		.state = reconcile_empty_state(),
+		.flows = json_object(),
+		.objects = {json_object(), json_object()},
+	};
 	struct event_base *base = event_base_new();
 	struct rpc_error error = {0};
 	struct rpc_server *server;

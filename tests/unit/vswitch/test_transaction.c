@@ -3,330 +3,16 @@
 // Transactions from the method to the store and the datapath, with a fake one: whatever happens,
 // model, store and datapath say the same.
 
-#include "cmocka_all.h"
+#include "switch_fixture.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "fake_datapath.h"
-#include "vswitch/desired.h"
-#include "vswitch/flows.h"
 #include "vswitch/live.h"
 #include "vswitch/log.h"
-#include "vswitch/methods.h"
-#include "vswitch/model_edit.h"
 #include "vswitch/sync.h"
-#include "vswitch/transaction.h"
-#include "vswitch/vswitch.h"
-
-static int64_t now_ms = 1000000;
-
-int64_t clock_wall_ms(void)
-{
-	return now_ms;
-}
-
-int64_t clock_steady_ms(void)
-{
-	return now_ms;
-}
-
-struct fixture {
-	struct vswitch vs;
-	char dir[64];
-	char database[128];
-	pid_t datapath;
-	struct rpc_error error;
-};
-
-// --- The daemon's parts, as vswitchd puts them together ---
-
-static void on_connected(void *context)
-{
-	sync_all(context);
-}
-
-static void on_disconnected(void *context)
-{
-	sync_forget(context);
-}
-
-static void on_port_changed(void *context, const char *name)
-{
-}
-
-static void on_packet_in(void *context, const json_t *params)
-{
-}
-
-static void on_resync(evutil_socket_t fd, short what, void *context)
-{
-	sync_behind(context);
-}
-
-static void open_vswitch(struct fixture *f)
-{
-	struct vswitch *vs = &f->vs;
-	struct datapath_link_config config = {
-		.rundir = f->dir,
-		.start_timeout_ms = 5000,
-		.call_timeout_ms = 20000,
-		.context = vs,
-		.connected = on_connected,
-		.disconnected = on_disconnected,
-		.port_changed = on_port_changed,
-		.packet_in = on_packet_in,
-	};
-
-	*vs = (struct vswitch){.rundir = f->dir};
-	vs->base = config.base = event_base_new();
-	vs->conf = conf_create();
-	vs->resync = event_new(vs->base, -1, 0, on_resync, vs);
-	vs->link = datapath_link_create(&config);
-	if (!vswitch_open(vs, f->database, &f->error))
-		fail_msg("%s", f->error.message);
-}
-
-static void close_vswitch(struct fixture *f)
-{
-	datapath_link_destroy(f->vs.link);
-	vswitch_close(&f->vs);
-	event_free(f->vs.resync);
-	event_base_free(f->vs.base);
-	conf_destroy(f->vs.conf);
-}
-
-static void start_datapath(struct fixture *f)
-{
-	f->datapath = fake_datapath_start(f->dir);
-	assert_true(datapath_link_wait(f->vs.link, 20000));
-}
-
-static void stop_datapath(struct fixture *f)
-{
-	fake_datapath_kill(f->datapath);
-	f->datapath = 0;
-	while (datapath_link_connected(f->vs.link))
-		event_base_loop(f->vs.base, EVLOOP_ONCE);
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	log_set_level("error");
-	snprintf(f->dir, sizeof(f->dir), "/tmp/turnout-txn-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(f->database, sizeof(f->database), "%s/t.db", f->dir);
-	open_vswitch(f);
-	start_datapath(f);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	char command[128];
-
-	close_vswitch(f);
-	fake_datapath_kill(f->datapath);
-	rpc_error_clear(&f->error);
-	snprintf(command, sizeof(command), "rm -rf '%s'", f->dir);
-	assert_int_equal(system(command), 0);
-	free(f);
-	return 0;
-}
-
-// --- Calls ---
-
-static const struct rpc_method *method_find(const char *name)
-{
-	static const struct rpc_method *const tables[] = {bridge_methods, port_methods, db_methods,
-		flow_methods, flow_show_methods, system_methods};
-
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		for (const struct rpc_method *method = tables[i]; method->name; method++) {
-			if (strcmp(method->name, name) == 0)
-				return method;
-		}
-	}
-	fail_msg("no method %s", name);
-	return NULL;
-}
-
-// Calls as one transaction: an array of [method, params]. Returns the last result or NULL.
-static json_t *call_all(struct fixture *f, json_t *calls)
-{
-	json_t *result = json_null();
-	size_t i;
-	json_t *item;
-
-	rpc_error_clear(&f->error);
-	assert_true(transaction_functions.begin(&f->vs, &f->error));
-	json_array_foreach (calls, i, item) {
-		const struct rpc_method *method =
-			method_find(json_string_value(json_array_get(item, 0)));
-		json_t *params =
-			rpc_params_check(method->params, json_array_get(item, 1), &f->error);
-
-		json_decref(result);
-		result = params ? method->handler(&f->vs, params, &f->error) : NULL;
-		json_decref(params);
-		if (!result)
-			break;
-	}
-	if (!result) {
-		transaction_functions.abort(&f->vs);
-	} else if (!transaction_functions.commit(&f->vs, &f->error)) {
-		json_decref(result);
-		result = NULL;
-	}
-	assert_int_equal(result == NULL, f->error.code != 0);
-	json_decref(calls);
-	return result;
-}
-
-static json_t *parse(const char *format, va_list args)
-{
-	char text[4096];
-	json_error_t reason;
-	json_t *json;
-
-	vsnprintf(text, sizeof(text), format, args);
-	for (char *c = text; *c; c++)
-		*c = *c == '\'' ? '"' : *c;
-	json = json_loads(text, 0, &reason);
-	if (!json)
-		fail_msg("%s: %s", text, reason.text);
-	return json;
-}
-
-// Calls in JSON with ' for ". Returns whether they were accepted.
-static bool call(struct fixture *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static bool call(struct fixture *f, const char *format, ...)
-{
-	va_list args;
-	json_t *result;
-
-	va_start(args, format);
-	result = call_all(f, parse(format, args));
-	va_end(args);
-	json_decref(result);
-	return result != NULL;
-}
-
-static void must(struct fixture *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void must(struct fixture *f, const char *format, ...)
-{
-	va_list args;
-	json_t *result;
-
-	va_start(args, format);
-	result = call_all(f, parse(format, args));
-	va_end(args);
-	if (!result)
-		fail_msg("%s: %s", format, f->error.message);
-	json_decref(result);
-}
-
-static void assert_error(struct fixture *f, int code, const char *part)
-{
-	assert_int_equal(f->error.code, code);
-	if (!strstr(f->error.message, part))
-		fail_msg("\"%s\" does not say \"%s\"", f->error.message, part);
-}
-
-// --- Comparing ---
-
-// Everything that is wanted, to the letter.
-static char *snapshot(struct fixture *f)
-{
-	json_t *all = json_object();
-	char *text;
-
-	for (int table = 0; table < TABLE_COUNT; table++)
-		json_object_set(
-			all, schema_table_name(table), (json_t *)model_rows(f->vs.model, table));
-	for (struct flow_owner *owner = f->vs.owners; owner; owner = owner->next) {
-		size_t count;
-		struct flow_record *records = flows_records(owner, &count);
-		json_t *list = json_array();
-
-		for (size_t i = 0; i < count; i++)
-			json_array_append_new(list,
-				json_pack("[I, s]", (json_int_t)records[i].id, records[i].text));
-		flow_records_free(records, count);
-		json_object_set_new(all, owner->bridge, list);
-	}
-	text = json_dumps(all, JSON_SORT_KEYS);
-	json_decref(all);
-	return text;
-}
-
-// The datapath has exactly what is wanted, flows included.
-static void assert_in_step(struct fixture *f)
-{
-	struct rpc_error error = {0};
-	json_t *actual = datapath_link_call(f->vs.link, "datapath.state", NULL, &error);
-	json_t *desired = desired_state(f->vs.model, f->vs.failures);
-	json_t *steps = reconcile_steps(desired, actual);
-
-	assert_non_null(actual);
-	if (json_array_size(steps))
-		fail_msg("not in step: %s", json_dumps(steps, JSON_COMPACT));
-	if (!json_equal(actual, f->vs.actual))
-		fail_msg("actual: %s, known: %s", json_dumps(actual, 0),
-			json_dumps(f->vs.actual, 0));
-	for (struct flow_owner *owner = f->vs.owners; owner; owner = owner->next) {
-		json_t *list = datapath_link_call(
-			f->vs.link, "flow.list", json_pack("{s:s}", "bridge", owner->name), &error);
-		size_t count;
-		struct flow_record *records = flows_records(owner, &count);
-
-		assert_int_equal(json_array_size(list), count);
-		for (size_t i = 0; i < count; i++) {
-			size_t k = 0;
-
-			while (k < count && (uint64_t)json_integer_value(json_array_get(
-						    json_array_get(list, k), 0)) != records[i].id)
-				k++;
-			assert_true(k < count);
-			assert_string_equal(
-				json_string_value(json_array_get(json_array_get(list, k), 1)),
-				records[i].text);
-		}
-		assert_false(owner->behind);
-		flow_records_free(records, count);
-		json_decref(list);
-	}
-	json_decref(steps);
-	json_decref(desired);
-	json_decref(actual);
-}
-
-// A vswitchd that starts now finds in the store what this one knows.
-static void assert_stored(struct fixture *f)
-{
-	char *before = snapshot(f);
-	char *after;
-
-	close_vswitch(f);
-	open_vswitch(f);
-	after = snapshot(f);
-	assert_string_equal(before, after);
-	free(before);
-	free(after);
-	if (f->datapath)
-		assert_true(datapath_link_wait(f->vs.link, 20000));
-}
-
-// --- Tests ---
 
 static void test_commit(void **state)
 {
@@ -435,25 +121,6 @@ static void test_flow_errors(void **state)
 	assert_string_equal(json_string_value(json_object_get(json_array_get(errors, 1), "text")),
 		"ip,foo=1,actions=drop");
 	assert_in_step(f);
-}
-
-static json_t *dump(struct fixture *f)
-{
-	return call_all(f, json_pack("[[s, {s:s}]]", "flow.dump", "bridge", "br0"));
-}
-
-static void assert_flows(struct fixture *f, const char *expected)
-{
-	json_t *result = dump(f);
-	char text[1024] = "";
-	size_t i;
-	json_t *flow;
-
-	json_array_foreach (json_object_get(result, "flows"), i, flow)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? "; " : "",
-			json_string_value(json_object_get(flow, "text")));
-	assert_string_equal(text, expected);
-	json_decref(result);
 }
 
 static void test_flow_limits(void **state)
@@ -577,36 +244,6 @@ static void test_flow_commands(void **state)
 	assert_error(f, RPC_FLOW_ERROR, "flow.bundle");
 	assert_in_step(f);
 	assert_stored(f);
-}
-
-// The limits of packets to the controller, set while the bridge runs: it stays the same bridge.
-static void test_controller_limits(void **state)
-{
-	struct fixture *f = *state;
-	static const char *const calls[] = {
-		"'db.set', {'values':{'other_config':"
-		"{'controller-rate-limit':'5', 'controller-burst-limit':'2'}},",
-		"'db.set', {'values':{'other_config':{'controller-burst-limit':'7'}},",
-		"'db.clear', {'columns':['other_config'],"};
-	static const int rates[] = {5, 5, 1000}, bursts[] = {2, 7, 250};
-
-	must(f, "[['bridge.add', {'name':'br0'}]]");
-	for (size_t i = 0; i < 3; i++) {
-		const json_t *config;
-
-		must(f, "[[%s 'table':'Bridge', 'record':'br0'}]]", calls[i]);
-		assert_in_step(f);
-		assert_stored(f);
-		config = json_object_get(
-			json_array_get(json_object_get(f->vs.actual, "bridges"), 0), "config");
-		assert_int_equal(
-			json_integer_value(json_object_get(config, "controller_rate")), rates[i]);
-		assert_int_equal(
-			json_integer_value(json_object_get(config, "controller_burst")), bursts[i]);
-	}
-	assert_false(call(f, "[['db.set', {'table':'Bridge', 'record':'br0', 'values':"
-			     "{'other_config':{'controller-rate-limit':'0'}}}]]"));
-	assert_error(f, RPC_INVALID_PARAMS, "controller-rate-limit: 0 is out of range");
 }
 
 // A datapath that died is filled anew by the same steps.
@@ -840,7 +477,7 @@ static void test_random(void **state)
 
 int main(void)
 {
-#define TEST(FN) cmocka_unit_test_setup_teardown(FN, setup, teardown)
+#define TEST(FN) cmocka_unit_test_setup_teardown(FN, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_commit),
 		TEST(test_refused_port),
@@ -848,7 +485,6 @@ int main(void)
 		TEST(test_refused_flow),
 		TEST(test_flow_errors),
 		TEST(test_flow_limits),
-		TEST(test_controller_limits),
 		TEST(test_first_flow),
 		TEST(test_bridge_anew),
 		TEST(test_flow_commands),
