@@ -16,6 +16,9 @@
 static const struct cli_option options[] = {
 	{"strict", 0, NULL, false, "of mod-flows and del-flows: exactly this match and priority"},
 	{"dry-run", 0, NULL, false, "of replace-flows: change nothing"},
+	{"may-exist", 0, NULL, false,
+		"of add-group and add-meter: no error if it is there and equal"},
+	{"may-create", 0, NULL, false, "of mod-group and mod-meter: add it if it is not there"},
 	{"names", 0, NULL, false, "show ports by name (usual on a terminal)"},
 	{"no-names", 0, NULL, false, "show ports by number (usual otherwise)"},
 	{"sort", 0, "FIELD", true, "dump flows sorted by a field, priority if none is given"},
@@ -87,6 +90,10 @@ static bool option_apply(struct ofctl *ofctl, struct cli_token *token)
 		ofctl->strict = true;
 	else if (strcmp(name, "dry-run") == 0)
 		ofctl->dry_run = true;
+	else if (strcmp(name, "may-exist") == 0)
+		ofctl->may_exist = true;
+	else if (strcmp(name, "may-create") == 0)
+		ofctl->may_create = true;
 	else if (strcmp(name, "names") == 0)
 		ofctl->names = true;
 	else if (strcmp(name, "no-names") == 0)

@@ -15,6 +15,8 @@ struct ofctl {
 	struct cli cli;
 	bool strict;
 	bool dry_run;
+	bool may_exist;
+	bool may_create;
 	bool names; // show ports by name
 	bool sorted;
 	bool reversed;
@@ -55,6 +57,20 @@ int ofctl_replace_flows(struct ofctl *ofctl);
 int ofctl_diff_flows(struct ofctl *ofctl);
 int ofctl_dump_flows(struct ofctl *ofctl);
 int ofctl_dump_aggregate(struct ofctl *ofctl);
+
+// About groups and meters (ofctl_objects.c).
+int ofctl_add_group(struct ofctl *ofctl);
+int ofctl_add_groups(struct ofctl *ofctl);
+int ofctl_mod_group(struct ofctl *ofctl);
+int ofctl_del_groups(struct ofctl *ofctl);
+int ofctl_dump_groups(struct ofctl *ofctl);
+int ofctl_dump_group_stats(struct ofctl *ofctl);
+int ofctl_add_meter(struct ofctl *ofctl);
+int ofctl_add_meters(struct ofctl *ofctl);
+int ofctl_mod_meter(struct ofctl *ofctl);
+int ofctl_del_meters(struct ofctl *ofctl);
+int ofctl_dump_meters(struct ofctl *ofctl);
+int ofctl_meter_stats(struct ofctl *ofctl);
 
 // Without a daemon (ofctl_parse.c).
 int ofctl_parse_flow(struct ofctl *ofctl);
