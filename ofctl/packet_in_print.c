@@ -70,10 +70,12 @@ static char *match_of(json_t *fields, const struct port_names *names)
 static void fields_print(const json_t *packet_in, uint8_t *frame, size_t length,
 	const struct port_names *names, FILE *out)
 {
+	long long whole = number_of(packet_in, "length");
 	struct packet packet = {
 		.data = frame,
-		.linear = (uint16_t)length,
-		.length = (uint32_t)length,
+		.linear = length < UINT16_MAX ? (uint16_t)length : UINT16_MAX,
+		// What max_len cut off is missing here, but not from the packet.
+		.length = whole > (long long)length ? (uint32_t)whole : (uint32_t)length,
 		.in_port = (uint16_t)number_of(packet_in, "in_port"),
 	};
 	struct packet_key key;

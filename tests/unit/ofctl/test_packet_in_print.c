@@ -135,8 +135,9 @@ static void test_is_a_match(void **state)
 			struct flow_warnings warnings;
 			struct flow_error error;
 
-			snprintf(json, sizeof(json), "{\"in_port\":1,\"frame\":\"%.*s\"}",
-				(int)length, frames[i]);
+			snprintf(json, sizeof(json),
+				"{\"in_port\":1,\"length\":99,\"frame\":\"%.*s\"}", (int)length,
+				frames[i]);
 			text = printed(json, false, true);
 			assert_non_null(strstr(text, "\n  "));
 			snprintf(flow, sizeof(flow), "%s", strstr(text, "\n  ") + 3);
