@@ -126,6 +126,9 @@ void flow_removed_print(const json_t *flow_removed, FILE *out)
 	fprintf(out, "flow-removed:");
 	if (string_of(flow_removed, "reason")[0] != '\0')
 		fprintf(out, " reason=%s", string_of(flow_removed, "reason"));
-	fprintf(out, " duration=%lld.%03llds %s\n", duration / 1000, duration % 1000,
-		string_of(flow_removed, "flow"));
+	fprintf(out, " duration=%lld.%03llds", duration / 1000, duration % 1000);
+	if (json_object_get(flow_removed, "packets") != NULL)
+		fprintf(out, " n_packets=%lld n_bytes=%lld", number_of(flow_removed, "packets"),
+			number_of(flow_removed, "bytes"));
+	fprintf(out, " %s\n", string_of(flow_removed, "flow"));
 }

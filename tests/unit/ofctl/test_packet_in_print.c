@@ -166,9 +166,11 @@ static void test_flow_removed(void **state)
 	assert_string_equal(
 		text, "flow-removed: duration=12.045s table=0, priority=5,ip actions=drop\n");
 	free(text);
-	text = printed(
-		"{\"flow\":\"F\",\"duration_ms\":7,\"reason\":\"idle_timeout\"}", false, false);
-	assert_string_equal(text, "flow-removed: reason=idle_timeout duration=0.007s F\n");
+	text = printed("{\"flow\":\"F\",\"duration_ms\":7,\"reason\":\"idle_timeout\","
+		       "\"packets\":3,\"bytes\":180}",
+		false, false);
+	assert_string_equal(text,
+		"flow-removed: reason=idle_timeout duration=0.007s n_packets=3 n_bytes=180 F\n");
 	free(text);
 }
 
