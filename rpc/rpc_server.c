@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/rpc_server.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "rpc/rpc_dispatch.h"
 #include "rpc/rpc_subscriptions.h"
 #include "rpc/rundir.h"
+#include "rpc/socket_file.h"
 
 #define READ_SIZE (256u << 10)
 // No further request of a client is carried out while this part of the output limit waits for it to
@@ -230,87 +230,9 @@ static void on_accept_error(struct evconnlistener *listener, void *context)
 	event_add(server->listen_again, &pause);
 }
 
-// Does nobody listen on the socket file any more?
-static bool socket_is_stale(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool stale;
-
-	if (fd < 0)
-		return false;
-	stale = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
-		errno == ECONNREFUSED;
-	close(fd);
-	return stale;
-}
-
-static int socket_bind(int fd, const struct sockaddr_un *address, struct rpc_error *error)
-{
-	const char *path = address->sun_path;
-	struct stat status;
-	int code;
-
-	// The socket file gets its mode from this, less the umask, in the moment that it appears;
-	// chmod() then gives back what the umask took.
-	(void)fchmod(fd, 0660);
-	for (int attempt = 0; attempt < 2; attempt++) {
-		if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
-			(void)chmod(path, 0660);
-			return 0;
-		}
-		code = errno;
-		if (code != EADDRINUSE)
-			break;
-		if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode)) {
-			rpc_error_set(error, RPC_REFUSED,
-				"%s exists and is not a socket: remove it, or choose "
-				"another --rundir",
-				path);
-			return -EEXIST;
-		}
-		if (!socket_is_stale(address)) {
-			rpc_error_set(error, RPC_REFUSED,
-				"%s is in use by a running daemon: stop that one first, "
-				"or choose another --rundir",
-				path);
-			return -EADDRINUSE;
-		}
-		(void)unlink(path);
-	}
-	rpc_error_set(error, RPC_REFUSED, "cannot listen on %s: %s", path, strerror(code));
-	return -code;
-}
-
-// A listening socket, or -errno with *error.
-static int socket_open(struct rpc_server *server, struct rpc_error *error)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int code;
-
-	if (fd < 0) {
-		code = -errno;
-		rpc_error_set(error, RPC_REFUSED, "cannot make a unix socket: %s", strerror(-code));
-		return code;
-	}
-	code = socket_bind(fd, &server->address, error);
-	if (code < 0) {
-		close(fd);
-		return code;
-	}
-	if (listen(fd, SOMAXCONN) < 0 ||
-		stat(server->address.sun_path, &server->socket_status) < 0) {
-		code = -errno;
-		rpc_error_set(error, RPC_REFUSED, "cannot listen on %s: %s",
-			server->address.sun_path, strerror(-code));
-		close(fd);
-		return code;
-	}
-	return fd;
-}
-
 static bool server_listen(struct rpc_server *server, struct rpc_error *error)
 {
-	int fd = socket_open(server, error);
+	int fd = socket_file_listen(&server->address, &server->socket_status, error);
 
 	if (fd < 0)
 		return false;
@@ -477,24 +399,13 @@ json_t *rpc_server_describe(const struct rpc_server *server)
 	return rpc_dispatch_describe(server->dispatch);
 }
 
-// Remove the socket file, unless it has been replaced by somebody else's.
-static void socket_remove(const struct rpc_server *server)
-{
-	struct stat now;
-
-	if (server->socket_status.st_ino != 0 && stat(server->address.sun_path, &now) == 0 &&
-		now.st_ino == server->socket_status.st_ino &&
-		now.st_dev == server->socket_status.st_dev)
-		(void)unlink(server->address.sun_path);
-}
-
 void rpc_server_destroy(struct rpc_server *server)
 {
 	struct connection *connection;
 
 	if (server == NULL)
 		return;
-	socket_remove(server);
+	socket_file_remove(&server->address, &server->socket_status);
 	if (server->listen_again != NULL)
 		event_free(server->listen_again);
 	if (server->listener != NULL)
