@@ -24,6 +24,7 @@ struct bridge {
 	// One per PMD, who writes it.
 	struct packet_in_counters packet_ins[PIPELINE_READERS];
 	// Control only.
+	uint64_t packet_ins_unsent; // taken from the rings, but nobody took them from us
 	char name[PORT_NAME_SIZE];
 	struct datapath *datapath;
 	json_t *config; // as given

@@ -103,8 +103,8 @@ static const struct rpc_method *const method_tables[] = {
 
 static int describe(void)
 {
-	json_t *description =
-		rpc_methods_describe(TITLE, TURNOUT_VERSION, method_tables, METHOD_TABLES, NULL);
+	json_t *description = rpc_methods_describe(
+		TITLE, TURNOUT_VERSION, method_tables, METHOD_TABLES, packet_in_events);
 	int result = description ? json_dumpf(description, stdout, JSON_INDENT(2)) : -1;
 
 	json_decref(description);
@@ -236,6 +236,7 @@ static bool server_start(struct datapath *datapath, struct rpc_error *error)
 		return false;
 	for (size_t i = 0; i < METHOD_TABLES; i++)
 		rpc_server_add_methods(datapath->server, method_tables[i]);
+	rpc_server_set_events(datapath->server, packet_in_events);
 	return true;
 }
 

@@ -135,8 +135,19 @@ struct packet_in_counters packet_in_counters_get(const struct bridge *bridge)
 		sum.lost_rate += __atomic_load_n(&part->lost_rate, __ATOMIC_RELAXED);
 		sum.lost_full += __atomic_load_n(&part->lost_full, __ATOMIC_RELAXED);
 	}
+	sum.sent -= bridge->packet_ins_unsent;
+	sum.lost_full += bridge->packet_ins_unsent;
 	return sum;
 }
+
+const struct rpc_event packet_in_events[] = {
+	{"packet.in",
+		"{bridge, in_port, table?, cookie, reason, length, frame, metadata, lost, missed?}",
+		"A flow sent a packet to the controller; see vswitchd's event of that name. lost "
+		"has missed in it.",
+		NULL},
+	{0},
+};
 
 static json_t *hex_number(uint64_t number)
 {
@@ -157,12 +168,17 @@ static json_t *frame_json(const struct packet_in_event *event)
 
 static void event_send(struct datapath *datapath, const struct packet_in_event *event)
 {
-	const struct bridge *bridge = datapath->bridges[event->bridge];
+	struct bridge *bridge = datapath->bridges[event->bridge];
 	struct packet_in_counters counters;
 	json_t *params;
 
-	if (!bridge || !datapath->server)
+	if (!bridge)
 		return;
+	if (!datapath->server ||
+		!rpc_server_has_subscribers(datapath->server, "packet.in", bridge->name)) {
+		bridge->packet_ins_unsent++;
+		return;
+	}
 	counters = packet_in_counters_get(bridge);
 	params = json_pack("{s:s, s:i, s:o, s:s, s:I, s:o, s:o, s:I}", "bridge", bridge->name,
 		"in_port", event->in_port <= OFPORT_MAX ? (int)event->in_port : 0, "cookie",
@@ -173,7 +189,8 @@ static void event_send(struct datapath *datapath, const struct packet_in_event *
 	// An action list that somebody handed in stands in no table.
 	if (event->table != CONTROLLER_NO_TABLE)
 		json_object_set_new(params, "table", json_integer(event->table));
-	rpc_server_notify_all(datapath->server, "packet.in", params);
+	if (rpc_server_notify_subscribers(datapath->server, "packet.in", bridge->name, params) == 0)
+		bridge->packet_ins_unsent++;
 }
 
 static bool ring_send(struct datapath *datapath, struct rte_ring *ring)

@@ -14,6 +14,7 @@
 #include <rte_common.h>
 
 #include "pipeline/pipeline.h"
+#include "rpc/rpc_params.h"
 
 #define CONTROLLER_RATE_DEFAULT 1000 // packets per second
 #define CONTROLLER_BURST_DEFAULT 250 // packets
@@ -31,7 +32,7 @@ struct rte_ring;
 struct packet_in_counters {
 	uint64_t sent;
 	uint64_t lost_rate; // over the bridge's rate
-	uint64_t lost_full; // no room in the ring
+	uint64_t lost_full; // no room in the ring, or on the way to the client
 } __rte_cache_aligned;
 
 // Control thread. The ring of one PMD thread: free() it; NULL: no memory.
@@ -48,4 +49,8 @@ bool packet_in_post(struct pmd *pmd, struct bridge *bridge, struct rte_mbuf *mbu
 // Control thread. Send what the rings hold.
 void packet_in_send(struct datapath *datapath);
 
+// For rpc_server_set_events(): packet.in.
+extern const struct rpc_event packet_in_events[];
+
+// An event that the client was too slow for is lost_full, not sent.
 struct packet_in_counters packet_in_counters_get(const struct bridge *bridge);

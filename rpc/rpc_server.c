@@ -363,13 +363,14 @@ static bool event_send(struct connection *connection, const char *name, const js
 	return good;
 }
 
-void rpc_server_notify_subscribers(
+size_t rpc_server_notify_subscribers(
 	struct rpc_server *server, const char *event, const char *bridge, json_t *params)
 {
 	int number = rpc_event_find(server->events.rows, event);
 	struct connection *connection;
 	char *line = NULL;
 	size_t length = 0;
+	size_t served = 0;
 
 	LIST_FOREACH (connection, &server->connections, list) {
 		uint64_t *missed;
@@ -380,13 +381,16 @@ void rpc_server_notify_subscribers(
 			line = line_dump(notification_make(event, json_incref(params)), &length);
 		missed = &connection->subscriptions.missed[number];
 		if (connection_waiting(connection) <= RPC_EVENT_LIMIT &&
-			event_send(connection, event, params, *missed, line, length))
+			event_send(connection, event, params, *missed, line, length)) {
 			*missed = 0;
-		else
+			served++;
+		} else {
 			(*missed)++;
+		}
 	}
 	free(line);
 	json_decref(params);
+	return served;
 }
 
 void rpc_server_set_output_limit(struct rpc_server *server, size_t bytes)

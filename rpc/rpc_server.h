@@ -66,8 +66,9 @@ bool rpc_server_has_subscribers(
 	const struct rpc_server *server, const char *event, const char *bridge);
 
 // Send a declared event to those who subscribed to it for all bridges or for this one; `bridge`
-// NULL: it is of no bridge. `params` is an object, which is stolen. May be called by handlers.
-void rpc_server_notify_subscribers(
+// NULL: it is of no bridge. `params` is an object, which is stolen. Returns how many got it, or
+// will when they read. May be called by handlers.
+size_t rpc_server_notify_subscribers(
 	struct rpc_server *server, const char *event, const char *bridge, json_t *params);
 
 // Another limit than RPC_OUTPUT_LIMIT, for tests.

@@ -205,6 +205,21 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 		drop(link, "it closed it");
 }
 
+// Ask for packet.in. False: the connection is of no use. A datapathd that has no events is.
+static bool subscribe(struct datapath_link *link)
+{
+	struct rpc_error error = {0};
+	json_t *answer = rpc_client_call(link->client, "rpc.subscribe",
+		json_pack("{s:[s]}", "events", "packet.in"), link->config.call_timeout_ms, &error);
+	bool good = answer != NULL || (error.code != RPC_TIMEOUT && error.code != RPC_DISCONNECTED);
+
+	if (!good)
+		snprintf(link->problem, sizeof(link->problem), "%s", error.message);
+	json_decref(answer);
+	rpc_error_clear(&error);
+	return good;
+}
+
 static bool try_connect(struct datapath_link *link)
 {
 	struct rpc_error error = {0};
@@ -219,7 +234,10 @@ static bool try_connect(struct datapath_link *link)
 	rpc_client_on_notification(link->client, on_notification, link);
 	link->readable = event_new(link->config.base, rpc_client_fd(link->client),
 		EV_READ | EV_PERSIST, on_readable, link);
-	if (!link->readable || event_add(link->readable, NULL) < 0) {
+	if (!link->readable || event_add(link->readable, NULL) < 0 || !subscribe(link)) {
+		if (link->readable)
+			event_free(link->readable);
+		link->readable = NULL;
 		rpc_client_destroy(link->client);
 		link->client = NULL;
 		return false;

@@ -61,5 +61,7 @@ void packet_in_forward(struct vswitch *vs, const json_t *params)
 	copy = json_copy((json_t *)params);
 	if (port)
 		json_object_set_new(copy, "port", json_string(port));
+	// Those that we missed are among the lost; here it is about our own client.
+	json_object_del(copy, "missed");
 	rpc_server_notify_subscribers(vs->server, "packet.in", bridge, copy);
 }

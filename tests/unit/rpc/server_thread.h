@@ -5,8 +5,8 @@
 // its parameter, "big" a string of so many bytes, "count" how often "big" was called, "notify"
 // sends a notification "news" of so many bytes to everybody, "add" is transactional and refuses
 // numbers below zero, "tell" sends an event to those who subscribed (value: [event, bridge
-// or null, size]), "heard" says whether it would reach anybody, "exit" ends the thread. Its events:
-// "packet.in", of any bridge but "nowhere", and "port.moved".
+// or null, size]) and answers how many got it, "heard" says whether it would reach anybody, "exit"
+// ends the thread. Its events: "packet.in", of any bridge but "nowhere", and "port.moved".
 
 #include "cmocka_all.h"
 
@@ -101,9 +101,8 @@ static inline json_t *server_tell(void *context, json_t *params, struct rpc_erro
 	size_t size;
 	const char *event = told(params, &bridge, &size);
 
-	rpc_server_notify_subscribers(thread->server, event, bridge,
-		json_pack("{s:s?, s:o}", "bridge", bridge, "text", string_of(size)));
-	return json_true();
+	return json_integer((json_int_t)rpc_server_notify_subscribers(thread->server, event, bridge,
+		json_pack("{s:s?, s:o}", "bridge", bridge, "text", string_of(size))));
 }
 
 static inline json_t *server_heard(void *context, json_t *params, struct rpc_error *error)

@@ -59,13 +59,17 @@ static void expect_error(
 	json_decref(answer);
 }
 
-// Have the server tell of an event; `bridge` as JSON.
-static void tell(struct peer *teller, const char *event, const char *bridge, size_t size)
+// Have the server tell of an event; `bridge` as JSON. Returns to how many.
+static size_t tell(struct peer *teller, const char *event, const char *bridge, size_t size)
 {
 	char params[256];
+	json_t *answer;
 
 	snprintf(params, sizeof(params), "[[\"%s\", %s, %zu]]", event, bridge, size);
-	expect_result(teller, "tell", params, "true");
+	answer = call(teller, "tell", params);
+	size = (size_t)json_integer_value(json_object_get(answer, "result"));
+	json_decref(answer);
+	return size;
 }
 
 static bool heard(struct peer *teller, const char *event, const char *bridge)
@@ -111,7 +115,7 @@ static void test_who_gets_what(void **state)
 	struct peer nothing = peer_connect();
 
 	assert_false(heard(&teller, "packet.in", "\"br0\""));
-	tell(&teller, "packet.in", "\"br0\"", 1); // to nobody
+	assert_int_equal(tell(&teller, "packet.in", "\"br0\"", 1), 0); // to nobody
 	expect_result(&all, "rpc.subscribe", "{\"events\":[\"packet.in\", \"port.moved\"]}",
 		"{'subscriptions':[{'events':['packet.in', 'port.moved']}]}");
 	expect_result(&some, "rpc.subscribe", "{\"events\":[\"packet.in\"], \"bridge\":\"br0\"}",
@@ -121,12 +125,12 @@ static void test_who_gets_what(void **state)
 		"{'events':['port.moved'], 'bridge':'br1'}]}");
 	assert_true(heard(&teller, "packet.in", "\"br7\""));
 	assert_false(heard(&teller, "no.event", "\"br7\""));
-	tell(&teller, "packet.in", "\"br0\"", 1);
-	tell(&teller, "packet.in", "\"br1\"", 2);
-	tell(&teller, "packet.in", "null", 3);
+	assert_int_equal(tell(&teller, "packet.in", "\"br0\"", 1), 2);
+	assert_int_equal(tell(&teller, "packet.in", "\"br1\"", 2), 1);
+	assert_int_equal(tell(&teller, "packet.in", "null", 3), 1);
 	tell(&teller, "port.moved", "\"br1\"", 4);
 	tell(&teller, "port.moved", "\"br0\"", 5);
-	tell(&teller, "no.event", "\"br0\"", 6);
+	assert_int_equal(tell(&teller, "no.event", "\"br0\"", 6), 0);
 
 	assert_int_equal(expect_event(&all, "packet.in", "br0", 0), 1);
 	assert_int_equal(expect_event(&all, "packet.in", "br1", 0), 2);
@@ -253,7 +257,7 @@ static void test_reader_that_sleeps(void **state)
 		tell(&teller, "packet.in", "\"br0\"", SIZE);
 		assert_int_equal(expect_event(&reader, "packet.in", "br0", 0), SIZE);
 	}
-	tell(&teller, "port.moved", "\"br0\"", 5);
+	assert_int_equal(tell(&teller, "port.moved", "\"br0\"", 5), 0);
 	assert_int_equal(poll(&hangup, 1, 0), 0);
 
 	// Its own request is answered behind what waited. All that was kept is here, then.

@@ -386,7 +386,7 @@ static json_t *packet_out(void *context, json_t *params, struct rpc_error *error
 	struct fake *fake = context;
 	json_t *event = json_deep_copy(params);
 
-	rpc_server_notify_all(fake->server, "packet.in", event);
+	rpc_server_notify_subscribers(fake->server, "packet.in", NULL, event);
 	return json_object();
 }
 
@@ -429,6 +429,8 @@ static const struct rpc_method methods[] = {
 	{0},
 };
 
+static const struct rpc_event events[] = {{"packet.in", "", "", NULL}, {0}};
+
 static void serve(const char *rundir)
 {
 	struct fake fake = {
@@ -450,6 +452,7 @@ static void serve(const char *rundir)
 	}
 	fake.server = server;
 	rpc_server_add_methods(server, methods);
+	rpc_server_set_events(server, events);
 	event_base_dispatch(base);
 	_exit(0);
 }
