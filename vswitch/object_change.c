@@ -52,9 +52,8 @@ static int refuse_more(const struct object_edit *edit, struct flow_error *error)
 
 	return flow_error_set(error, FLOW_ERROR_TABLE_FULL, NULL,
 		"bridge %s has %d %s, and no more fit; delete some that are no longer needed: "
-		"ofctl del-%s %s %s=N",
-		edit->owner->name, OBJECTS_MAX, kind->dump, kind->dump, edit->owner->name,
-		kind->name);
+		"ofctl del-%s %s N",
+		edit->owner->name, OBJECTS_MAX, kind->dump, kind->dump, edit->owner->name);
 }
 
 // Where a text first names a group, for the caret.

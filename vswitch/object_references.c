@@ -177,12 +177,27 @@ bool object_missing_find(
 struct search {
 	const struct object_set *set;
 	const struct object *start;
-	unsigned number; // of this search, in the objects that it has been to
-	struct object **queue;
+	unsigned number;       // of this search, in the objects that it has been to
+	struct object **queue; // most groups lead nowhere, and need none
 	size_t head;
 	size_t tail;
+	size_t room;
+	bool failed;               // out of memory
 	const struct object *last; // that leads back to the start
 };
+
+static bool queue_grow(struct search *search)
+{
+	size_t room = search->room ? search->room * 2 : 64;
+	struct object **more = realloc(search->queue, room * sizeof(struct object *));
+
+	search->failed = more == NULL;
+	if (!more)
+		return false;
+	search->queue = more;
+	search->room = room;
+	return true;
+}
 
 static void search_visit(struct search *search, const struct object *from, uint32_t id)
 {
@@ -194,6 +209,8 @@ static void search_visit(struct search *search, const struct object *from, uint3
 	}
 	next = object_set_find(search->set, FLOW_GROUP, id);
 	if (!next || next->search == search->number)
+		return;
+	if (search->tail == search->room && !queue_grow(search))
 		return;
 	next->search = search->number;
 	next->found_from = from;
@@ -249,19 +266,16 @@ bool group_loop_find(const struct object_set *set, const struct object *group, u
 {
 	struct search search = {.set = set, .start = group, .number = new_search()};
 
-	search.queue = calloc(object_set_count(set, FLOW_GROUP) + 1, sizeof(struct object *));
-	if (!search.queue) {
-		*first = group->id;
-		snprintf(way, room, "out of memory");
-		return true;
-	}
 	search_from(&search, group);
-	while (!search.last && search.head < search.tail)
+	while (!search.last && !search.failed && search.head < search.tail)
 		search_from(&search, search.queue[search.head++]);
+	*first = group->id;
 	if (search.last)
 		way_write(&search, first, way, room);
+	else if (search.failed)
+		snprintf(way, room, "out of memory");
 	free(search.queue);
-	return search.last != NULL;
+	return search.last || search.failed;
 }
 
 // --- What flows name ---

@@ -75,7 +75,8 @@ static bool references_hold(struct vswitch *vs, struct rpc_error *error)
 
 bool vswitch_open(struct vswitch *vs, const char *database, struct rpc_error *error)
 {
-	struct store_reader reader = {.context = vs, .row = load_row, .flow = load_flow, .object = load_object};
+	struct store_reader reader = {
+		.context = vs, .row = load_row, .flow = load_flow, .object = load_object};
 
 	vs->model = model_create();
 	vs->failures = json_object();
