@@ -31,8 +31,12 @@ many; answers end with a newline.
   fails, none has an effect, and the others answer error -32011.
 * Flows are accepted as text or as objects: `{"priority": 10, "match": {"dl_type": "0x0800",
   "nw_proto": 17}, "actions": [{"output": 2}]}`.
-* Notifications come to every connected client: `flow.removed` when a timeout ends a flow,
-  `port.changed` when a port's state, queues or link change. Others, the *events* below, come to those
+* Groups and meters too: as text, or as the objects that `group.dump` and `meter.dump` answer.
+* Notifications come to every connected client: `port.changed` when a port's state, queues or link
+  change, and `flow.removed` when a flow ends that was added with `send_flow_rem`: `{bridge, flow,
+  duration_ms, reason, packets?, bytes?}`, where the reason is `idle_timeout`, `hard_timeout`,
+  `delete`, `group_delete` or `meter_delete`, and the counters are missing if datapathd did not
+  answer. Others, the *events* below, come to those
   who ask for them with `rpc.subscribe`. A subscriber that reads too slowly misses events, once more
   than 4 MB wait for it; the next one that it gets says how many: `missed`.
 
@@ -42,7 +46,7 @@ many; answers end with a newline.
 | -32000 | understood, but refused; the message says why and what to do |
 | -32001 | there is no such bridge, port, row |
 | -32002 | it exists already |
-| -32010 | a flow is wrong; `data` has `kind`, `field`, `offset`, `length`, `hint`, and for files `line` |
+| -32010 | a flow, group or meter is wrong; `data` has `kind`, `field`, `offset`, `length`, `hint`, and for files `line` |
 | -32011 | another item of the same batch failed |
 | -32020 | datapathd does not answer; nothing was changed |
 """
