@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void die(const char *what)
+void program_die(const char *what)
 {
 	fprintf(stderr, "model: %s\n", what);
 	exit(2);
@@ -48,10 +48,10 @@ static bool parse(const char *text, struct flow *flow)
 	return true;
 }
 
-static bool is_there(const struct program *program, const struct flow *flow)
+static bool is_there(const struct program_state *state, const struct flow *flow)
 {
-	for (size_t i = 0; i < program->flow_count; i++) {
-		const struct flow *other = &program->flows[i].flow;
+	for (size_t i = 0; i < state->flow_count; i++) {
+		const struct flow *other = &state->flows[i]->flow;
 
 		if (other->table == flow->table && other->priority == flow->priority &&
 			memcmp(&other->match, &flow->match, sizeof(flow->match)) == 0)
@@ -69,20 +69,27 @@ static unsigned random_priority(struct program *program, const struct model_matc
 	return 2 * model_below(&program->random, model_once_in(&program->random, 2) ? 3 : 200);
 }
 
+void program_note_text(struct program *program, const char *actions)
+{
+	if (strstr(actions, "NORMAL") || strstr(actions, "output:reg") || strstr(actions, "meter:"))
+		program->ordered = true;
+}
+
 // The text of flow `flow` with new actions, parsed into *parsed. Tries until one is accepted.
 static void random_text(struct program *program, struct program_flow *flow, struct flow *parsed)
 {
 	char actions[MODEL_TEXT];
 
 	for (unsigned attempt = 0; attempt < 1000; attempt++) {
-		model_actions(&program->random, &flow->match, actions);
-		if (snprintf(flow->text, sizeof(flow->text), "priority=%u,%s,actions=%s",
-			    flow->priority, flow->match.text, actions) >= (int)sizeof(flow->text))
-			die("a flow is longer than its buffer");
+		model_actions(&program->random, &flow->match, &program->scope, actions);
+		if (snprintf(flow->text, sizeof(flow->text),
+			    "priority=%u,cookie=0x%x,%s,actions=%s", flow->priority,
+			    model_below(&program->random, 1000), flow->match.text,
+			    actions) >= (int)sizeof(flow->text))
+			program_die("a flow is longer than its buffer");
 		if (parse(flow->text, parsed)) {
 			program->accepted++;
-			if (strstr(actions, "NORMAL") || strstr(actions, "output:reg"))
-				program->has_normal = true;
+			program_note_text(program, actions);
 			return;
 		}
 		program->refused++;
@@ -93,12 +100,24 @@ static void random_text(struct program *program, struct program_flow *flow, stru
 		}
 	}
 	fprintf(stderr, "model: for example: %s\n", flow->text);
-	die("the flow parser refuses everything");
+	program_die("the flow parser refuses everything");
+}
+
+static struct program_flow *flow_new(struct program *program)
+{
+	struct program_flow *flow = calloc(1, sizeof(*flow));
+
+	if (!flow)
+		program_die("out of memory");
+	flow->next = program->all_flows;
+	program->all_flows = flow;
+	flow->hits = &flow->own_hits;
+	return flow;
 }
 
 static void program_add(struct program *program)
 {
-	struct program_flow *flow = &program->flows[program->flow_count];
+	struct program_flow *flow = flow_new(program);
 	unsigned table = program->next_id - 1;
 	struct flow parsed;
 
@@ -108,126 +127,173 @@ static void program_add(struct program *program)
 		model_match_all(table, &flow->match);
 	flow->priority = random_priority(program, &flow->match);
 	random_text(program, flow, &parsed);
-	if (is_there(program, &parsed)) {
+	if (is_there(&program->next, &parsed)) {
 		flow_destroy(&parsed);
 		return;
 	}
 	flow->id = program->next_id++;
 	if (!parse(flow->text, &flow->flow))
-		die("a text is accepted only once");
+		program_die("a text is accepted only once");
 	if (pipeline_flow_add(program->pipeline, flow->id, &parsed))
-		die("pipeline_flow_add failed");
-	program->oracle_flows[program->flow_count++] = (struct oracle_flow){&flow->flow, 0};
+		program_die("pipeline_flow_add failed");
+	program->next.flows[program->next.flow_count++] = flow;
 }
 
 static void program_remove(struct program *program, size_t index)
 {
-	struct program_flow *flow = &program->flows[index];
-	size_t last = --program->flow_count;
+	struct program_state *state = &program->next;
 
-	if (pipeline_flow_remove(program->pipeline, flow->id))
-		die("pipeline_flow_remove failed");
-	flow_destroy(&flow->flow);
-	if (index != last) {
-		*flow = program->flows[last];
-		program->oracle_flows[index].hits = program->oracle_flows[last].hits;
-	}
+	if (pipeline_flow_remove(program->pipeline, state->flows[index]->id))
+		program_die("pipeline_flow_remove failed");
+	state->flows[index] = state->flows[--state->flow_count];
 }
 
 static void program_modify(struct program *program, size_t index)
 {
-	struct program_flow *flow = &program->flows[index];
-	struct program_flow changed = *flow;
+	const struct program_flow *flow = program->next.flows[index];
+	struct program_flow *changed = flow_new(program);
 	struct flow parsed;
 
-	random_text(program, &changed, &parsed);
+	changed->match = flow->match;
+	changed->priority = flow->priority;
+	changed->id = flow->id;
+	changed->hits = flow->hits;
+	random_text(program, changed, &parsed);
 	// The match is to stay.
-	if (strcmp(changed.match.text, flow->match.text) != 0) {
+	if (strcmp(changed->match.text, flow->match.text) != 0) {
 		flow_destroy(&parsed);
 		return;
 	}
 	if (pipeline_flow_modify(program->pipeline, flow->id, &parsed))
-		die("pipeline_flow_modify failed");
-	flow_destroy(&flow->flow);
-	*flow = changed;
-	if (!parse(flow->text, &flow->flow))
-		die("a text is accepted only once");
+		program_die("pipeline_flow_modify failed");
+	if (!parse(changed->text, &changed->flow))
+		program_die("a text is accepted only once");
+	program->next.flows[index] = changed;
 }
 
 // --- Programs ---
 
-void program_open(struct program *program, uint64_t seed)
+static void tell_oracle(struct program *program)
 {
-	struct pipeline_config config = {.retirement = {.retire = retire_at_once}};
+	struct oracle *oracle = &program->oracle;
+
+	oracle->flow_count = program->now.flow_count;
+	for (size_t i = 0; i < oracle->flow_count; i++)
+		program->oracle_flows[i] = (struct oracle_flow){
+			&program->now.flows[i]->flow, program->now.flows[i]->hits};
+	program_objects_tell_oracle(program);
+}
+
+static void oracle_open(struct program *program)
+{
+	program->oracle.flows = program->oracle_flows;
+	program->oracle.ports = program->ports;
+	program->oracle.port_count = MODEL_PORTS;
+	program->oracle.dead = program->dead;
+	program->oracle.groups = program->oracle_groups;
+	program->oracle.meters = program->oracle_meters;
+	program->oracle.charge = program_metering.charge;
+	program->oracle.takes_event = program_takes_event;
+}
+
+void program_open(struct program *program, uint64_t seed, bool with_objects)
+{
+	struct pipeline_config config = {
+		.retirement = {.retire = retire_at_once}, .metering = &program_metering};
 	unsigned flows;
 
 	memset(program, 0, sizeof(*program));
 	program->seed = seed;
 	program->next_id = 1;
 	model_seed(&program->random, seed);
+	program->scope.groups = with_objects && !model_once_in(&program->random, 3);
+	program->scope.meters = with_objects && model_once_in(&program->random, 3);
+	program->scope.bucket_of = -1;
 	program->pipeline = pipeline_create(&config);
 	if (!program->pipeline || pipeline_reader_add(program->pipeline, 0))
-		die("out of memory");
+		program_die("out of memory");
 	for (unsigned i = 0; i < MODEL_PORTS; i++) {
 		program->ports[i].number = i + 1;
 		random_port(&program->random, &program->ports[i]);
 		if (pipeline_port_set(program->pipeline, &program->ports[i]))
-			die("pipeline_port_set failed");
+			program_die("pipeline_port_set failed");
 	}
-	program->oracle.flows = program->oracle_flows;
-	program->oracle.ports = program->ports;
-	program->oracle.port_count = MODEL_PORTS;
+	oracle_open(program);
 	flows = 2 + model_below(&program->random, PROGRAM_FLOWS - 4);
 	pipeline_begin(program->pipeline);
+	program_objects_change(program, true);
 	for (unsigned i = 0; i < flows; i++)
 		program_add(program);
-	pipeline_commit(program->pipeline);
-	program->oracle.flow_count = program->flow_count;
+	program_end(program, true);
 }
 
-void program_change(struct program *program)
+void program_begin(struct program *program)
 {
 	struct model_random *random = &program->random;
 	struct pipeline_port *port = &program->ports[model_below(random, MODEL_PORTS)];
+	struct program_state *next = &program->next;
 
 	// What was learned in its old VLANs stays.
 	random_port(random, port);
 	if (pipeline_port_set(program->pipeline, port))
-		die("pipeline_port_set failed");
+		program_die("pipeline_port_set failed");
+	for (unsigned i = 1; i <= MODEL_PORTS; i++)
+		program->dead[i] = model_once_in(random, 3);
 	pipeline_begin(program->pipeline);
-	for (size_t i = 0; i < program->flow_count; i++) {
+	program->changing = true;
+	*next = program->now;
+	program_objects_change(program, false);
+	for (size_t i = 0; i < next->flow_count; i++) {
 		if (model_once_in(random, 5))
 			program_modify(program, i);
-		else if (model_once_in(random, 5) && program->flow_count > 1)
+		else if (model_once_in(random, 5) && next->flow_count > 1)
 			program_remove(program, i);
 	}
-	while (program->flow_count < PROGRAM_FLOWS && !model_once_in(random, 4))
+	while (next->flow_count < PROGRAM_FLOWS && !model_once_in(random, 4))
 		program_add(program);
+}
+
+void program_end(struct program *program, bool commit)
+{
+	program->changing = false;
+	if (!commit) {
+		pipeline_abort(program->pipeline);
+		return;
+	}
 	pipeline_commit(program->pipeline);
-	program->oracle.flow_count = program->flow_count;
+	program->now = program->next;
+	tell_oracle(program);
 }
 
 void program_close(struct program *program)
 {
-	for (size_t i = 0; i < program->flow_count; i++)
-		flow_destroy(&program->flows[i].flow);
+	while (program->all_flows) {
+		struct program_flow *flow = program->all_flows;
+
+		program->all_flows = flow->next;
+		flow_destroy(&flow->flow);
+		free(flow);
+	}
 	pipeline_destroy(program->pipeline);
+	program_objects_free(program);
 }
 
-bool program_hits_agree(const struct program *program)
+bool program_counts_agree(const struct program *program)
 {
-	bool agree = true;
+	bool agree = program_objects_agree(program);
 
-	for (size_t i = 0; i < program->flow_count; i++) {
+	for (size_t i = 0; i < program->now.flow_count; i++) {
+		const struct program_flow *flow = program->now.flows[i];
 		struct pipeline_flow_stats stats;
 
-		if (pipeline_flow_stats(program->pipeline, program->flows[i].id, &stats))
-			die("a flow has no statistics");
-		if (stats.packets == program->oracle_flows[i].hits)
+		if (pipeline_flow_stats(program->pipeline, flow->id, &stats))
+			program_die("a flow has no statistics");
+		if (stats.packets == flow->hits->packets && stats.bytes == flow->hits->bytes)
 			continue;
-		printf("%llu packets counted instead of %llu: %s\n",
-			(unsigned long long)stats.packets,
-			(unsigned long long)program->oracle_flows[i].hits, program->flows[i].text);
+		printf("%llu packets, %llu bytes counted instead of %llu, %llu: %s\n",
+			(unsigned long long)stats.packets, (unsigned long long)stats.bytes,
+			(unsigned long long)flow->hits->packets,
+			(unsigned long long)flow->hits->bytes, flow->text);
 		agree = false;
 	}
 	return agree;
@@ -240,15 +306,17 @@ void program_print(const struct program *program)
 	for (unsigned i = 0; i < MODEL_PORTS; i++) {
 		const struct pipeline_port *port = &program->ports[i];
 
-		printf("port %u: %s tag=%u%s trunks=", port->number, modes[port->vlan_mode],
-			port->tag, port->no_flood ? " no_flood" : "");
+		printf("port %u: %s tag=%u%s%s trunks=", port->number, modes[port->vlan_mode],
+			port->tag, port->no_flood ? " no_flood" : "",
+			program->dead[port->number] ? " dead" : "");
 		for (unsigned vlan = 0; vlan < 4096; vlan++)
 			if (port->trunks[vlan / 64] & 1ull << vlan % 64)
 				printf("%u,", vlan);
 		printf("\n");
 	}
-	for (size_t i = 0; i < program->flow_count; i++)
-		printf("flow: %s\n", program->flows[i].text);
+	for (size_t i = 0; i < program->now.flow_count; i++)
+		printf("flow: %s\n", program->now.flows[i]->text);
+	program_objects_print(program);
 	for (size_t i = 0; i < program->oracle.mac_count; i++) {
 		const uint8_t *mac = program->oracle.macs[i].mac;
 

@@ -108,7 +108,7 @@ static enum field_id any_field(struct model_random *random, unsigned class)
 
 // --- Matches ---
 
-static void append(char *text, const char *format, ...)
+void model_append(char *text, const char *format, ...)
 {
 	size_t length = strlen(text);
 	va_list arguments;
@@ -132,20 +132,20 @@ static void match_one(struct model_random *random, struct model_match *match, en
 	if (is_port(id) && model_once_in(random, 4)) {
 		unsigned first = (unsigned)model_value(random, id);
 
-		append(match->text, ",%s=%u-%u", field->name, first,
+		model_append(match->text, ",%s=%u-%u", field->name, first,
 			first + 1 + model_below(random, (65535 - first) / 3 + 1));
 		match->ranges = true;
 		return;
 	}
 	model_value_text(random, field, field->flags & FIELD_MASKABLE, value);
-	append(match->text, ",%s=%s", field->name, value);
+	model_append(match->text, ",%s=%s", field->name, value);
 }
 
 void model_match_all(unsigned table, struct model_match *match)
 {
 	memset(match, 0, sizeof(*match));
 	match->table = table;
-	append(match->text, "table=%u", table);
+	model_append(match->text, "table=%u", table);
 }
 
 void model_match(struct model_random *random, struct model_match *match)
@@ -158,9 +158,9 @@ void model_match(struct model_random *random, struct model_match *match)
 	memset(match, 0, sizeof(*match));
 	match->class = model_below(random, model_once_in(random, 3) ? 3 : CLASSES);
 	match->table = model_once_in(random, 2) ? 0 : model_below(random, MODEL_TABLES);
-	append(match->text, "table=%u", match->table);
+	model_append(match->text, "table=%u", match->table);
 	if (classes[match->class].text[0])
-		append(match->text, ",%s", classes[match->class].text);
+		model_append(match->text, ",%s", classes[match->class].text);
 	while (count-- > 0) {
 		enum field_id id = any_field(random, match->class);
 		bool tag = id >= FIELD_DL_VLAN && id <= FIELD_VLAN_TCI;
@@ -179,25 +179,57 @@ void model_match(struct model_random *random, struct model_match *match)
 
 // --- Actions ---
 
+static void action_truncated(struct model_random *random, char *text)
+{
+	unsigned most = 14 + model_below(random, model_once_in(random, 2) ? 80 : 2000);
+
+	if (model_once_in(random, 6))
+		model_append(text, "output(port=in_port,max_len=%u)", most);
+	else
+		model_append(text, "output(port=%u,max_len=%u)",
+			1 + model_below(random, MODEL_PORTS + 1), most);
+}
+
+static void action_controller(struct model_random *random, char *text)
+{
+	static const char *const reasons[] = {"action", "no_match", "invalid_ttl"};
+	unsigned most = model_below(random, 200);
+
+	switch (model_below(random, 3)) {
+	case 0:
+		model_append(text, "controller");
+		break;
+	case 1:
+		model_append(text, "controller:%u", most);
+		break;
+	default:
+		model_append(text, "controller(max_len=%u,reason=%s)", most,
+			reasons[model_below(random, 3)]);
+	}
+}
+
 static void action_output(struct model_random *random, char *text)
 {
 	static const char *const words[] = {
 		"IN_PORT", "ALL", "FLOOD", "NORMAL", "NORMAL", "NORMAL"};
 
-	switch (model_below(random, 8)) {
+	switch (model_below(random, 9)) {
 	case 0:
 	case 1:
-		append(text, "%s", words[model_below(random, 6)]);
+		model_append(text, "%s", words[model_below(random, 6)]);
 		break;
 	case 2:
-		append(text, "output:reg%u[0..%u]", model_below(random, 8),
+		model_append(text, "output:reg%u[0..%u]", model_below(random, 8),
 			model_below(random, 31) + 1);
 		break;
 	case 3:
-		append(text, "output:%u", 1 + model_below(random, MODEL_PORTS + 2));
+		model_append(text, "output:%u", 1 + model_below(random, MODEL_PORTS + 2));
+		break;
+	case 4:
+		action_truncated(random, text);
 		break;
 	default:
-		append(text, "output:%u", 1 + model_below(random, MODEL_PORTS));
+		model_append(text, "output:%u", 1 + model_below(random, MODEL_PORTS));
 	}
 }
 
@@ -211,7 +243,7 @@ static void action_set(struct model_random *random, const struct model_match *ma
 	while (!(field->flags & FIELD_WRITABLE));
 	model_value_text(
 		random, field, field->flags & FIELD_MASKABLE && model_once_in(random, 3), value);
-	append(text, "set_field:%s->%s", value, field->name);
+	model_append(text, "set_field:%s->%s", value, field->name);
 }
 
 // A run of bits of the field, at most `limit` long; returns how long.
@@ -240,7 +272,7 @@ static void action_load(struct model_random *random, const struct model_match *m
 					 : model_bits(random);
 	if (count < 64)
 		value &= (1ull << count) - 1;
-	append(text, "load:0x%llx->%s[%u..%u]", (unsigned long long)value, field->name, first,
+	model_append(text, "load:0x%llx->%s[%u..%u]", (unsigned long long)value, field->name, first,
 		first + count - 1);
 }
 
@@ -255,7 +287,7 @@ static void action_move(struct model_random *random, const struct model_match *m
 	while (!(target->flags & FIELD_WRITABLE));
 	count = random_bits(random, target, source->n_bits, &to);
 	from = model_below(random, source->n_bits - count + 1);
-	append(text, "move:%s[%u..%u]->%s[%u..%u]", source->name, from, from + count - 1,
+	model_append(text, "move:%s[%u..%u]->%s[%u..%u]", source->name, from, from + count - 1,
 		target->name, to, to + count - 1);
 }
 
@@ -285,24 +317,24 @@ static void action_mod(struct model_random *random, const struct model_match *ma
 	while ((mods[i].needs == 1 && !class->ipv4) || (mods[i].needs == 2 && !class->ip) ||
 		(mods[i].needs == 3 && !class->transport));
 	model_value_text(random, field_get(mods[i].field), false, value);
-	append(text, "%s:%s", mods[i].name, value);
+	model_append(text, "%s:%s", mods[i].name, value);
 }
 
 static void action_tag(struct model_random *random, char *text)
 {
 	switch (model_below(random, 5)) {
 	case 0:
-		append(text, "push_vlan:0x%s", model_once_in(random, 3) ? "88a8" : "8100");
+		model_append(text, "push_vlan:0x%s", model_once_in(random, 3) ? "88a8" : "8100");
 		break;
 	case 1:
-		append(text, "mod_vlan_pcp:%u", model_below(random, 8));
+		model_append(text, "mod_vlan_pcp:%u", model_below(random, 8));
 		break;
 	case 2:
 	case 3:
-		append(text, "strip_vlan");
+		model_append(text, "strip_vlan");
 		break;
 	default:
-		append(text, "mod_vlan_vid:%u", (unsigned)model_value(random, FIELD_DL_VLAN));
+		model_append(text, "mod_vlan_vid:%u", (unsigned)model_value(random, FIELD_DL_VLAN));
 	}
 }
 
@@ -316,14 +348,24 @@ static void action_resubmit(
 		table = MODEL_TABLES - 1;
 	table %= MODEL_TABLES;
 	if (model_once_in(random, 2))
-		append(text, "resubmit(%u,%u)", 1 + model_below(random, MODEL_PORTS + 1), table);
+		model_append(
+			text, "resubmit(%u,%u)", 1 + model_below(random, MODEL_PORTS + 1), table);
 	else
-		append(text, "resubmit(,%u)", table);
+		model_append(text, "resubmit(,%u)", table);
 }
 
-static void action(struct model_random *random, const struct model_match *match, char *text)
+static void action(struct model_random *random, const struct model_match *match,
+	const struct model_scope *scope, char *text)
 {
-	switch (model_below(random, 16)) {
+	if (scope->groups && model_once_in(random, 6)) {
+		model_group_action(random, scope, text);
+		return;
+	}
+	if (scope->meters && model_once_in(random, 8)) {
+		model_meter_action(random, text);
+		return;
+	}
+	switch (model_below(random, 17)) {
 	case 0:
 	case 1:
 	case 2:
@@ -349,34 +391,49 @@ static void action(struct model_random *random, const struct model_match *match,
 		action_tag(random, text);
 		break;
 	case 12:
-		append(text, "write_metadata:0x%x/0x%x", model_below(random, 4), 3);
+		model_append(text, "write_metadata:0x%x/0x%x", model_below(random, 4), 3);
 		break;
 	case 13:
-		append(text, classes[match->class].ip ? "dec_ttl" : "output:2");
+		model_append(text, classes[match->class].ip ? "dec_ttl" : "output:2");
+		break;
+	case 14:
+		action_controller(random, text);
 		break;
 	default:
-		action_resubmit(random, match, text);
+		// Groups that resubmit into groups that do are a lot of work.
+		if (scope->bucket_of >= 0 && !model_once_in(random, 4))
+			action_output(random, text);
+		else
+			action_resubmit(random, match, text);
 	}
 }
 
-void model_actions(struct model_random *random, const struct model_match *match, char *text)
+void model_actions(struct model_random *random, const struct model_match *match,
+	const struct model_scope *scope, char *text)
 {
 	unsigned count = 1 + model_below(random, model_once_in(random, 2) ? 2 : 6);
 
 	text[0] = 0;
 	if (model_once_in(random, 16)) {
-		append(text, model_once_in(random, 2) ? "drop" : "");
+		model_append(text, model_once_in(random, 2) || scope->bucket_of >= 0 ? "drop" : "");
+		return;
+	}
+	if (model_once_in(random, 24)) {
+		action_controller(random, text);
 		return;
 	}
 	for (unsigned i = 0; i < count; i++) {
-		append(text, i ? "," : "");
-		action(random, match, text);
+		model_append(text, i ? "," : "");
+		action(random, match, scope, text);
 	}
 	if (!model_once_in(random, 3)) {
-		append(text, ",");
-		action_output(random, text);
+		model_append(text, ",");
+		if (scope->groups && model_once_in(random, 3))
+			model_group_action(random, scope, text);
+		else
+			action_output(random, text);
 	}
 	if (match->table + 1 < MODEL_TABLES && model_once_in(random, 3))
-		append(text, ",goto_table:%u",
+		model_append(text, ",goto_table:%u",
 			match->table + 1 + model_below(random, MODEL_TABLES - match->table - 1));
 }

@@ -7,7 +7,11 @@
 // match, struct pipeline_port) and no code. A packet is taken apart into addresses, a list of tags
 // and a rest, fields are numbers that are read from and written to those parts, checksums are
 // computed in full before and after each change, flows are tried one by one, outputs are copied at
-// once, and the MAC table is a list. One thread; memory ends with oracle_outcome_free().
+// once, a bucket gets a copy of everything, and the MAC table is a list. One thread; memory ends
+// with oracle_outcome_free().
+//
+// Which bucket of a select group a hash chooses is no business of the oracle: of such a group at
+// most one bucket may be alive and have a weight.
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -74,9 +78,27 @@ uint32_t oracle_crc32c(const uint8_t *bytes, size_t size);
 
 // --- Programs ---
 
+// Counters are by reference, since what takes the place of another goes on counting there.
+struct oracle_count {
+	uint64_t packets, bytes;
+};
+
 struct oracle_flow {
 	const struct flow *flow;
-	uint64_t hits;
+	struct oracle_count *hits;
+};
+
+struct oracle_group {
+	const struct group *group;
+	struct oracle_count *total;
+	struct oracle_count *const *buckets;
+};
+
+struct oracle_meter {
+	const struct meter *meter;
+	void *state; // of charge()
+	struct oracle_count *total;
+	struct oracle_count *const *bands; // of what each acted on
 };
 
 #define ORACLE_MACS 256
@@ -86,6 +108,13 @@ struct oracle {
 	size_t flow_count;
 	const struct pipeline_port *ports; // in order of number
 	size_t port_count;
+	const bool *dead; // by port number: has no link
+	const struct oracle_group *groups;
+	size_t group_count;
+	const struct oracle_meter *meters;
+	size_t meter_count;
+	unsigned (*charge)(void *state, uint32_t length); // as that of struct metering
+	bool (*takes_event)(const struct packet_in *event, size_t length);
 	struct {
 		uint8_t mac[6];
 		uint16_t vlan;
@@ -100,10 +129,21 @@ struct oracle_output {
 	uint8_t *bytes;
 };
 
-// What is sent, in order, and how often which reason is counted (never CONSUMED).
+// A packet as it was when it was to become an event.
+struct oracle_event {
+	struct packet_in event;
+	bool taken;
+	size_t length;
+	uint8_t *bytes;
+};
+
+// What is sent, in order; what became an event or was refused, in order; and how often which reason
+// is counted (never CONSUMED).
 struct oracle_outcome {
 	struct oracle_output *outputs;
 	size_t count, space;
+	struct oracle_event *events;
+	size_t event_count, event_space;
 	unsigned drops[DROP_REASON_COUNT];
 };
 
@@ -111,4 +151,7 @@ void oracle_run(struct oracle *oracle, const uint8_t *bytes, size_t length, size
 	unsigned headroom, uint16_t in_port, struct oracle_outcome *outcome);
 void oracle_outcome_add(
 	struct oracle_outcome *outcome, uint16_t port, const uint8_t *bytes, size_t length);
+void oracle_outcome_event(struct oracle_outcome *outcome, const struct packet_in *event, bool taken,
+	const uint8_t *bytes, size_t length);
+bool oracle_outcomes_equal(const struct oracle_outcome *a, const struct oracle_outcome *b);
 void oracle_outcome_free(struct oracle_outcome *outcome);

@@ -3,63 +3,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/model/oracle.h"
+#include "tests/model/oracle_run.h"
 
 // Running a program of flows, action by action.
 
-#define MAX_DEPTH 16     // nested resubmits
-#define MAX_LOOKUPS 4096 // per packet
-
-struct run {
-	struct oracle *oracle;
-	struct oracle_packet packet;
-	struct oracle_outcome *outcome;
-	unsigned emitted; // sent, or dropped on the way out
-	unsigned lookups, depth;
-	enum drop_reason reason; // noted last
-	int next_table;
-};
-
-// --- Results ---
-
-void oracle_outcome_add(
-	struct oracle_outcome *outcome, uint16_t port, const uint8_t *bytes, size_t length)
+static void emit_part(
+	struct run *run, const struct oracle_packet *packet, uint16_t port, size_t most)
 {
-	struct oracle_output *output;
+	static uint8_t bytes[ORACLE_FRAME];
+	size_t length = oracle_frame(packet, bytes);
 
-	if (outcome->count == outcome->space) {
-		outcome->space = outcome->space ? outcome->space * 2 : 8;
-		outcome->outputs =
-			realloc(outcome->outputs, outcome->space * sizeof(outcome->outputs[0]));
-		if (!outcome->outputs)
-			abort();
-	}
-	output = &outcome->outputs[outcome->count++];
-	output->port = port;
-	output->length = length;
-	output->bytes = malloc(length);
-	if (!output->bytes)
-		abort();
-	memcpy(output->bytes, bytes, length);
-}
-
-void oracle_outcome_free(struct oracle_outcome *outcome)
-{
-	for (size_t i = 0; i < outcome->count; i++)
-		free(outcome->outputs[i].bytes);
-	free(outcome->outputs);
-	memset(outcome, 0, sizeof(*outcome));
-}
-
-static void emit(struct run *run, const struct oracle_packet *packet, uint16_t port)
-{
-	static uint8_t bytes[12 + 4 * ORACLE_TAGS + ORACLE_REST];
-
-	oracle_outcome_add(run->outcome, port, bytes, oracle_frame(packet, bytes));
+	oracle_outcome_add(run->outcome, port, bytes, length < most ? length : most);
 	run->emitted++;
 }
 
-static const struct pipeline_port *port_of(const struct run *run, unsigned number)
+void run_emit(struct run *run, const struct oracle_packet *packet, uint16_t port)
+{
+	emit_part(run, packet, port, SIZE_MAX);
+}
+
+void run_count(const struct run *run, struct oracle_count *count)
+{
+	count->packets++;
+	count->bytes += 12 + 4 * run->packet.tag_count + run->packet.length;
+}
+
+const struct pipeline_port *run_port(const struct run *run, unsigned number)
 {
 	for (size_t i = 0; i < run->oracle->port_count; i++)
 		if (run->oracle->ports[i].number == number)
@@ -130,141 +99,11 @@ static const struct flow *look_up(struct run *run, unsigned table, unsigned in_p
 	}
 	if (!best)
 		return NULL;
-	best->hits++;
+	run_count(run, best->hits);
 	return best->flow;
 }
 
-// --- NORMAL ---
-
-static bool trunk_has(const struct pipeline_port *port, unsigned vlan)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < 4096; i++)
-		any = any || (port->trunks[i / 64] & 1ull << i % 64);
-	return !any || (port->trunks[vlan / 64] & 1ull << vlan % 64);
-}
-
-static bool member(const struct pipeline_port *port, unsigned vlan)
-{
-	switch (port->vlan_mode) {
-	case VLAN_ACCESS:
-		return vlan == port->tag;
-	case VLAN_TRUNK:
-		return trunk_has(port, vlan);
-	default:
-		if (vlan == port->tag)
-			return true;
-		return vlan != 0 && trunk_has(port, vlan);
-	}
-}
-
-static int classify(const struct pipeline_port *port, const struct oracle_packet *packet)
-{
-	unsigned vlan = packet->tag_count ? packet->tags[0].tci % 4096u : 0;
-
-	if (port->vlan_mode == VLAN_ACCESS)
-		return vlan == 0 ? port->tag : -1;
-	if (vlan == 0 && port->vlan_mode != VLAN_TRUNK)
-		return port->tag;
-	return member(port, vlan) ? (int)vlan : -1;
-}
-
-static void normal_send(struct run *run, const struct pipeline_port *port, unsigned vlan)
-{
-	struct oracle_packet copy = run->packet;
-	bool tagged = vlan != 0 && port->vlan_mode != VLAN_ACCESS &&
-		      !(port->vlan_mode == VLAN_NATIVE_UNTAGGED && vlan == port->tag);
-
-	if (!tagged) {
-		oracle_pop(&copy);
-	} else if (copy.tag_count == 0) {
-		if (oracle_push(&copy, 0x8100, vlan) != DROP_REASON_COUNT) {
-			run->outcome->drops[DROP_NO_HEADROOM]++;
-			run->emitted++;
-			return;
-		}
-	} else {
-		copy.tags[0].tci = copy.tags[0].tci / 4096 * 4096 + vlan;
-	}
-	emit(run, &copy, port->number);
-}
-
-static void normal_learn(struct run *run, unsigned vlan)
-{
-	static const uint8_t zero[6];
-	struct oracle *oracle = run->oracle;
-	const uint8_t *mac = run->packet.macs + 6;
-	size_t i = 0;
-
-	if (mac[0] % 2 == 1 || memcmp(mac, zero, 6) == 0)
-		return;
-	while (i < oracle->mac_count &&
-		(oracle->macs[i].vlan != vlan || memcmp(oracle->macs[i].mac, mac, 6) != 0))
-		i++;
-	if (i == ORACLE_MACS)
-		abort();
-	if (i == oracle->mac_count)
-		oracle->mac_count++;
-	memcpy(oracle->macs[i].mac, mac, 6);
-	oracle->macs[i].vlan = vlan;
-	oracle->macs[i].port = run->packet.in_port;
-}
-
-static void normal_forward(struct run *run, unsigned vlan)
-{
-	struct oracle *oracle = run->oracle;
-	const uint8_t *mac = run->packet.macs;
-	bool found = false;
-
-	for (size_t i = 0; mac[0] % 2 == 0 && i < oracle->mac_count; i++) {
-		const struct pipeline_port *port = port_of(run, oracle->macs[i].port);
-
-		if (oracle->macs[i].vlan != vlan || memcmp(oracle->macs[i].mac, mac, 6) != 0)
-			continue;
-		if (port->number == run->packet.in_port)
-			run->reason = DROP_INGRESS_PORT;
-		else if (!member(port, vlan))
-			run->reason = DROP_VLAN_FILTERED;
-		else
-			normal_send(run, port, vlan);
-		return;
-	}
-	for (size_t i = 0; i < oracle->port_count; i++) {
-		const struct pipeline_port *port = &oracle->ports[i];
-
-		if (port->number != run->packet.in_port && !port->no_flood && member(port, vlan)) {
-			normal_send(run, port, vlan);
-			found = true;
-		}
-	}
-	if (!found)
-		run->reason = DROP_NO_DESTINATION;
-}
-
-static void normal(struct run *run)
-{
-	const struct pipeline_port *port = port_of(run, run->packet.in_port);
-	int vlan;
-
-	if (!port) {
-		run->reason = DROP_NO_BRIDGE;
-		return;
-	}
-	if (memcmp(run->packet.macs, "\x01\x80\xc2\0\0", 5) == 0 && run->packet.macs[5] < 16) {
-		run->reason = DROP_RESERVED_MAC;
-		return;
-	}
-	vlan = classify(port, &run->packet);
-	if (vlan < 0) {
-		run->reason = DROP_VLAN_FILTERED;
-		return;
-	}
-	normal_learn(run, vlan);
-	normal_forward(run, vlan);
-}
-
-// --- Other outputs ---
+// --- Outputs ---
 
 static void flood(struct run *run, bool all)
 {
@@ -275,7 +114,7 @@ static void flood(struct run *run, bool all)
 
 		if (port->number == run->packet.in_port || (!all && port->no_flood))
 			continue;
-		emit(run, &run->packet, port->number);
+		run_emit(run, &run->packet, port->number);
 		found = true;
 	}
 	if (!found)
@@ -284,8 +123,8 @@ static void flood(struct run *run, bool all)
 
 static void back(struct run *run)
 {
-	if (port_of(run, run->packet.in_port))
-		emit(run, &run->packet, run->packet.in_port);
+	if (run_port(run, run->packet.in_port))
+		run_emit(run, &run->packet, run->packet.in_port);
 	else
 		run->reason = DROP_NO_PORT;
 }
@@ -295,15 +134,49 @@ static void output(struct run *run, oracle_number port)
 	if (port == OFPORT_IN_PORT)
 		back(run);
 	else if (port == OFPORT_NORMAL)
-		normal(run);
+		run_normal(run);
 	else if (port == OFPORT_FLOOD || port == OFPORT_ALL)
 		flood(run, port == OFPORT_ALL);
 	else if (port == run->packet.in_port)
 		run->reason = DROP_INGRESS_PORT;
-	else if (port > OFPORT_MAX || !port_of(run, (unsigned)port))
+	else if (port > OFPORT_MAX || !run_port(run, (unsigned)port))
 		run->reason = DROP_NO_PORT;
 	else
-		emit(run, &run->packet, (uint16_t)port);
+		run_emit(run, &run->packet, (uint16_t)port);
+}
+
+static void output_part(struct run *run, unsigned port, size_t most)
+{
+	if (port != OFPORT_IN_PORT && port == run->packet.in_port) {
+		run->reason = DROP_INGRESS_PORT;
+		return;
+	}
+	if (port == OFPORT_IN_PORT)
+		port = run->packet.in_port;
+	if (run_port(run, port))
+		emit_part(run, &run->packet, (uint16_t)port, most);
+	else
+		run->reason = DROP_NO_PORT;
+}
+
+static void controller(struct run *run, const struct action *action)
+{
+	static uint8_t bytes[ORACLE_FRAME];
+	size_t length = oracle_frame(&run->packet, bytes);
+	struct packet_in event = {
+		.reason = action->controller.reason,
+		.table = run->flow->table,
+		.max_len = action->controller.max_len,
+		.cookie = run->flow->cookie,
+		.metadata = run->packet.metadata,
+	};
+	bool taken = run->oracle->takes_event(&event, length);
+
+	oracle_outcome_event(run->outcome, &event, taken, bytes, length);
+	if (taken)
+		run->delivered = true;
+	else
+		run->reason = DROP_CONTROLLER;
 }
 
 // --- Actions ---
@@ -324,7 +197,7 @@ static oracle_number bits_of(const struct run *run, const struct subfield *subfi
 	return subfield->n_bits == 128 ? number : number % ((oracle_number)1 << subfield->n_bits);
 }
 
-static bool stopped_by(struct run *run, enum drop_reason reason)
+bool run_stopped_by(struct run *run, enum drop_reason reason)
 {
 	if (reason == DROP_REASON_COUNT)
 		return false;
@@ -337,7 +210,7 @@ static bool stopped_by(struct run *run, enum drop_reason reason)
 static bool write_number(
 	struct run *run, enum field_id field, oracle_number value, oracle_number mask)
 {
-	return !stopped_by(run, oracle_write(&run->packet, field, value, mask));
+	return !run_stopped_by(run, oracle_write(&run->packet, field, value, mask));
 }
 
 static bool set(struct run *run, const struct action *action)
@@ -371,7 +244,7 @@ static bool move(struct run *run, const struct action *action)
 
 static bool mod_vlan(struct run *run, const struct action *action)
 {
-	if (run->packet.tag_count == 0 && stopped_by(run, oracle_push(&run->packet, 0x8100, 0)))
+	if (run->packet.tag_count == 0 && run_stopped_by(run, oracle_push(&run->packet, 0x8100, 0)))
 		return false;
 	return set(run, action);
 }
@@ -390,10 +263,9 @@ static bool dec_ttl(struct run *run)
 	return write_number(run, FIELD_NW_TTL, ttl - 1, 0xff);
 }
 
-static bool run_list(struct run *run, const struct action_list *actions);
-
 static bool resubmit(struct run *run, const struct action *action)
 {
+	const struct flow *caller = run->flow;
 	int table = action->resubmit.table;
 	unsigned in_port = action->resubmit.port == OFPORT_IN_PORT ? run->packet.in_port
 								   : action->resubmit.port;
@@ -415,6 +287,7 @@ static bool resubmit(struct run *run, const struct action *action)
 		if (!flow)
 			break;
 		run->next_table = -1;
+		run->flow = flow;
 		if (!run_list(run, &flow->actions))
 			return false;
 		table = run->next_table;
@@ -422,10 +295,12 @@ static bool resubmit(struct run *run, const struct action *action)
 	}
 	run->next_table = -1;
 	run->depth--;
+	run->flow = caller;
 	return true;
 }
 
-static bool run_action(struct run *run, const struct action *action)
+// `last`: nothing follows in the list.
+static bool run_action(struct run *run, const struct action *action, bool last)
 {
 	switch (action->id) {
 	case ACTION_OUTPUT:
@@ -436,6 +311,16 @@ static bool run_action(struct run *run, const struct action *action)
 				    ? bits_of(run, &action->output)
 				    : 0);
 		return true;
+	case ACTION_OUTPUT_TRUNCATED:
+		output_part(run, action->truncated.port, action->truncated.max_len);
+		return true;
+	case ACTION_CONTROLLER:
+		controller(run, action);
+		return true;
+	case ACTION_GROUP:
+		return run_group(run, action->group, last && run->depth == 0);
+	case ACTION_METER:
+		return run_meter(run, action->meter);
 	case ACTION_IN_PORT:
 		back(run);
 		return true;
@@ -444,13 +329,13 @@ static bool run_action(struct run *run, const struct action *action)
 		flood(run, action->id == ACTION_ALL);
 		return true;
 	case ACTION_NORMAL:
-		normal(run);
+		run_normal(run);
 		return true;
 	case ACTION_DROP:
 		run->reason = DROP_ACTION_DROP;
 		return true;
 	case ACTION_PUSH_VLAN:
-		return !stopped_by(run, oracle_push(&run->packet, action->ethertype, 0));
+		return !run_stopped_by(run, oracle_push(&run->packet, action->ethertype, 0));
 	case ACTION_STRIP_VLAN:
 		oracle_pop(&run->packet);
 		return true;
@@ -471,14 +356,20 @@ static bool run_action(struct run *run, const struct action *action)
 	}
 }
 
-static bool run_list(struct run *run, const struct action_list *actions)
+bool run_list(struct run *run, const struct action_list *actions)
 {
 	if (actions->count == 0)
 		run->reason = DROP_ACTION_DROP;
 	for (size_t i = 0; i < actions->count; i++)
-		if (!run_action(run, &actions->items[i]))
+		if (!run_action(run, &actions->items[i], i + 1 == actions->count))
 			return false;
 	return true;
+}
+
+void run_end(struct run *run)
+{
+	if (run->emitted == 0 && !run->delivered)
+		run->outcome->drops[run->reason]++;
 }
 
 void oracle_run(struct oracle *oracle, const uint8_t *bytes, size_t length, size_t readable,
@@ -492,22 +383,19 @@ void oracle_run(struct oracle *oracle, const uint8_t *bytes, size_t length, size
 		return;
 	}
 	while (table >= 0) {
-		const struct flow *flow;
-
 		run.lookups++;
-		flow = look_up(&run, table, in_port);
-		if (!flow) {
+		run.flow = look_up(&run, table, in_port);
+		if (!run.flow) {
 			run.reason = DROP_TABLE_MISS;
 			break;
 		}
 		run.next_table = -1;
-		if (!run_list(&run, &flow->actions)) {
+		if (!run_list(&run, &run.flow->actions)) {
 			// It ends here; what was sent before stays sent.
 			outcome->drops[run.reason]++;
 			return;
 		}
 		table = run.next_table;
 	}
-	if (run.emitted == 0)
-		outcome->drops[run.reason]++;
+	run_end(&run);
 }

@@ -69,7 +69,7 @@ static bool broadcasts_end(struct program *program, const struct flow_finding *f
 
 static bool finding_holds(struct program *program, const struct flow_finding *finding)
 {
-	const struct flow *flow = &program->flows[finding->flow].flow;
+	const struct flow *flow = &program->now.flows[finding->flow]->flow;
 
 	switch (finding->kind) {
 	case FLOW_LINT_DROPS_ARP:
@@ -77,11 +77,11 @@ static bool finding_holds(struct program *program, const struct flow_finding *fi
 		return broadcasts_end(program, finding);
 	case FLOW_LINT_SHADOWED:
 	case FLOW_LINT_DUPLICATE:
-		return program->oracle_flows[finding->flow].hits == 0;
+		return program->oracle_flows[finding->flow].hits->packets == 0;
 	case FLOW_LINT_UNREACHABLE:
-		for (size_t i = 0; i < program->flow_count; i++) {
-			if (program->flows[i].flow.table == flow->table &&
-				program->oracle_flows[i].hits > 0)
+		for (size_t i = 0; i < program->now.flow_count; i++) {
+			if (program->now.flows[i]->flow.table == flow->table &&
+				program->oracle_flows[i].hits->packets > 0)
 				return false;
 		}
 		return true;
@@ -99,9 +99,9 @@ static bool program_lint(struct program *program, struct totals *totals)
 	struct flow_lint lint;
 	bool good = true;
 
-	for (size_t i = 0; i < program->flow_count; i++)
-		flows[i] = &program->flows[i].flow;
-	if (flow_lint_run(&lint, flows, program->flow_count, &ports) != 0)
+	for (size_t i = 0; i < program->now.flow_count; i++)
+		flows[i] = &program->now.flows[i]->flow;
+	if (flow_lint_run(&lint, flows, program->now.flow_count, &ports) != 0)
 		return false;
 	for (size_t i = 0; i < lint.count && good; i++) {
 		totals->findings[lint.findings[i].kind]++;
@@ -120,7 +120,7 @@ static bool run_program(uint64_t seed, struct totals *totals)
 	static struct model_packet packet;
 	bool good;
 
-	program_open(&program, seed);
+	program_open(&program, seed, false);
 	for (unsigned i = 0; i < PACKETS; i++) {
 		model_packet(&program.random, &packet);
 		totals->outputs += packet_run(&program, packet.bytes, packet.length, packet.linear,

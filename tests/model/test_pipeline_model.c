@@ -8,15 +8,17 @@
 #include "tests/model/model_program.h"
 
 // The pipeline against the oracle: random programs of flows, random packets. For each packet, what
-// is sent where, byte for byte and in order, and every drop reason must be the same. The first
-// packet of every fourth burst is traced before, which must come to the same without leaving a
-// trace, and the reasons why flows lost must agree with what matches say.
+// is sent where, byte for byte and in order, what becomes an event, and every drop reason must be
+// the same. Halfway, transactions change flows, groups and meters; packets run before, within and
+// after them. The first packet of every fourth burst is traced before, which must come to the same
+// without leaving a trace, and the reasons why flows lost must agree with what matches say.
 //
 //   test_pipeline_model [SEED [PACKETS]]
 //
 // Program i of a run has the seed SEED + i; a failure says with which seed it comes again at once.
 
 #define PACKETS_PER_PROGRAM 100
+#define TRANSACTIONS 4 // in the middle of a program
 #define DEFAULT_SEED 1
 #define DEFAULT_PACKETS 200000
 
@@ -31,12 +33,15 @@ struct bench {
 	struct pipeline_sink sink;
 	struct program *program;
 	struct oracle_outcome outcomes[PIPELINE_BURST + 1]; // of the pipeline, by origin
-	unsigned alive;
+	unsigned alive, copies, ends; // packets and copies: there, asked for, output or dropped
 	// Of the packet that is traced, whose origin is PIPELINE_BURST.
 	struct pipeline_observer observer;
 	unsigned bursts; // so far
 	unsigned depth;  // of actions
 	bool reasons_agree;
+	bool tracing, learned;   // is a packet traced, and has it learned an address
+	struct mac_entry *known; // before it did
+	size_t known_count;
 };
 
 static struct bench *bench_of(struct pipeline_sink *sink)
@@ -65,6 +70,7 @@ static void block_close(struct bench *bench, struct packet *packet)
 	struct block *block = (struct block *)packet;
 
 	bench->alive--;
+	bench->ends++;
 	free(block->bytes);
 	free(block);
 }
@@ -96,14 +102,40 @@ static struct packet *sink_copy(struct pipeline_sink *sink, const struct packet 
 
 	copy->packet.in_port = packet->in_port;
 	copy->origin = block->origin;
+	bench_of(sink)->copies++;
 	return &copy->packet;
 }
 
+// A traced packet learns too, for a while: what becomes of it may depend on its address.
 static void sink_learn(
 	struct pipeline_sink *sink, const uint8_t mac[6], uint16_t vlan, uint16_t port)
 {
-	// A traced packet learns too, for a while: what becomes of it may depend on its address.
-	mac_table_learn(pipeline_mac_table(bench_of(sink)->program->pipeline), mac, vlan, port, 1);
+	struct bench *bench = bench_of(sink);
+	struct mac_table *macs = pipeline_mac_table(bench->program->pipeline);
+	size_t cursor = 0;
+
+	if (bench->tracing && !bench->learned) {
+		bench->learned = true;
+		bench->known_count =
+			mac_table_list(macs, 1, &cursor, bench->known, MAC_TABLE_SIZE_DEFAULT);
+	}
+	mac_table_learn(macs, mac, vlan, port, 1);
+}
+
+static bool sink_packet_in(
+	struct pipeline_sink *sink, const struct packet *packet, const struct packet_in *event)
+{
+	const struct block *block = (const struct block *)packet;
+	bool taken = program_takes_event(event, packet->length);
+
+	oracle_outcome_event(&bench_of(sink)->outcomes[block->origin], event, taken, packet->data,
+		packet->length);
+	return taken;
+}
+
+static bool sink_port_live(struct pipeline_sink *sink, uint16_t port)
+{
+	return !bench_of(sink)->program->dead[port];
 }
 
 // --- Tracing ---
@@ -153,6 +185,9 @@ static void observe_lookup(struct pipeline_observer *observer, uint8_t table,
 	struct contest contest = {key, flow, NULL, table, true};
 	struct pipeline_flow_stats stats;
 
+	// The flows that can be asked for are those that a commit would bring.
+	if (bench->program->changing)
+		return;
 	if (flow) {
 		if (pipeline_flow_stats(pipeline, *flow, &stats) != 0)
 			abort();
@@ -177,6 +212,8 @@ static void observe_end(struct pipeline_observer *observer, const struct action 
 static void observe_bucket(
 	struct pipeline_observer *observer, const struct group *group, unsigned index)
 {
+	if (index >= group->count)
+		observing(observer)->reasons_agree = false;
 }
 
 static void observe_normal(
@@ -186,11 +223,14 @@ static void observe_normal(
 }
 
 // What the traced packet taught the table must not be known when it really runs.
-static void macs_restore(struct mac_table *macs, const struct mac_entry *entries, size_t count)
+static void macs_restore(struct bench *bench)
 {
+	struct mac_table *macs = pipeline_mac_table(bench->program->pipeline);
+
 	mac_table_flush(macs, OFPORT_NONE, -1);
-	for (size_t i = 0; i < count; i++)
-		mac_table_learn(macs, entries[i].mac, entries[i].vlan, entries[i].port, 1);
+	for (size_t i = 0; i < bench->known_count; i++)
+		mac_table_learn(
+			macs, bench->known[i].mac, bench->known[i].vlan, bench->known[i].port, 1);
 }
 
 // Into outcomes[PIPELINE_BURST]. False, with a message, if it contradicts itself.
@@ -198,19 +238,17 @@ static bool trace_one(struct bench *bench, const struct model_packet *given)
 {
 	struct block *block =
 		block_open(bench, given->bytes, given->length, given->linear, given->headroom);
-	struct mac_table *macs = pipeline_mac_table(bench->program->pipeline);
-	static struct mac_entry entries[MAC_TABLE_SIZE_DEFAULT];
-	size_t cursor = 0, count = 0;
 
-	if (bench->program->has_normal)
-		count = mac_table_list(macs, 1, &cursor, entries, MAC_TABLE_SIZE_DEFAULT);
 	block->packet.in_port = given->in_port;
 	block->origin = PIPELINE_BURST;
 	bench->reasons_agree = true;
+	bench->tracing = true;
+	bench->learned = false;
 	pipeline_trace(
 		bench->program->pipeline, &block->packet, 1000, &bench->sink, &bench->observer);
-	if (bench->program->has_normal)
-		macs_restore(macs, entries, count);
+	bench->tracing = false;
+	if (bench->learned)
+		macs_restore(bench);
 	if (bench->alive == 0 && bench->depth == 0 && bench->reasons_agree)
 		return true;
 	printf("the trace has %u packets left, %u actions open, reasons %s\n", bench->alive,
@@ -219,18 +257,6 @@ static bool trace_one(struct bench *bench, const struct model_packet *given)
 }
 
 // --- Comparing ---
-
-static bool outcomes_equal(const struct oracle_outcome *a, const struct oracle_outcome *b)
-{
-	if (a->count != b->count || memcmp(a->drops, b->drops, sizeof(a->drops)) != 0)
-		return false;
-	for (size_t i = 0; i < a->count; i++)
-		if (a->outputs[i].port != b->outputs[i].port ||
-			a->outputs[i].length != b->outputs[i].length ||
-			memcmp(a->outputs[i].bytes, b->outputs[i].bytes, a->outputs[i].length))
-			return false;
-	return true;
-}
 
 static void print_bytes(const uint8_t *bytes, size_t length)
 {
@@ -245,6 +271,15 @@ static void print_outcome(const char *whose, const struct oracle_outcome *outcom
 	for (size_t i = 0; i < outcome->count; i++) {
 		printf("  output:%u ", outcome->outputs[i].port);
 		print_bytes(outcome->outputs[i].bytes, outcome->outputs[i].length);
+	}
+	for (size_t i = 0; i < outcome->event_count; i++) {
+		const struct oracle_event *event = &outcome->events[i];
+
+		printf("  %s event: reason %d table %u max_len %u cookie 0x%llx metadata 0x%llx ",
+			event->taken ? "taken" : "refused", event->event.reason, event->event.table,
+			event->event.max_len, (unsigned long long)event->event.cookie,
+			(unsigned long long)event->event.metadata);
+		print_bytes(event->bytes, event->length);
 	}
 	for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
 		if (outcome->drops[reason])
@@ -289,7 +324,7 @@ static bool parses_agree(const struct packet *packet, const struct model_packet 
 // --- Running ---
 
 struct totals {
-	unsigned long long packets, outputs, drops[DROP_REASON_COUNT];
+	unsigned long long packets, outputs, events, exceeded, drops[DROP_REASON_COUNT];
 	unsigned long long accepted, refused;
 };
 
@@ -300,6 +335,7 @@ static bool run_burst(struct bench *bench, const struct model_packet *packets, u
 	struct packet *pointers[PIPELINE_BURST];
 	bool traced = bench->bursts++ % 4 == 0;
 	bool equal = !traced || trace_one(bench, &packets[0]);
+	unsigned exceeded = program_metering_exceeded;
 
 	for (unsigned i = 0; i < count; i++) {
 		struct block *block = block_open(bench, packets[i].bytes, packets[i].length,
@@ -314,12 +350,18 @@ static bool run_burst(struct bench *bench, const struct model_packet *packets, u
 			equal = false;
 		}
 	}
+	bench->copies = bench->ends = 0;
 	pipeline_run(program->pipeline, 0, pointers, count, 1000, &bench->sink);
-	if (bench->alive != 0) {
-		printf("%u packets have not ended\n", bench->alive);
+	if (bench->alive != 0 || count + bench->copies != bench->ends) {
+		printf("%u packets have not ended; %u and %u copies ended %u times\n", bench->alive,
+			count, bench->copies, bench->ends);
 		equal = false;
 	}
-	if (traced && !outcomes_equal(&bench->outcomes[PIPELINE_BURST], &bench->outcomes[0])) {
+	// To a trace, no rate is exceeded.
+	exceeded = program_metering_exceeded - exceeded;
+	totals->exceeded += exceeded;
+	if (traced && exceeded == 0 &&
+		!oracle_outcomes_equal(&bench->outcomes[PIPELINE_BURST], &bench->outcomes[0])) {
 		print_outcome("trace", &bench->outcomes[PIPELINE_BURST]);
 		equal = false;
 	}
@@ -328,7 +370,7 @@ static bool run_burst(struct bench *bench, const struct model_packet *packets, u
 
 		oracle_run(&program->oracle, packets[i].bytes, packets[i].length, packets[i].linear,
 			packets[i].headroom, packets[i].in_port, &expected);
-		if (equal && !outcomes_equal(&bench->outcomes[i], &expected))
+		if (equal && !oracle_outcomes_equal(&bench->outcomes[i], &expected))
 			equal = false;
 		if (!equal && i < count) {
 			report(program, &packets[i], &bench->outcomes[i], &expected);
@@ -336,6 +378,7 @@ static bool run_burst(struct bench *bench, const struct model_packet *packets, u
 		}
 		totals->packets++;
 		totals->outputs += expected.count;
+		totals->events += expected.event_count;
 		for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
 			totals->drops[reason] += expected.drops[reason];
 		oracle_outcome_free(&expected);
@@ -345,40 +388,74 @@ static bool run_burst(struct bench *bench, const struct model_packet *packets, u
 	return equal;
 }
 
-static bool run_program(uint64_t seed, unsigned packets, struct totals *totals)
+// `packets` random ones.
+static bool run_packets(struct bench *bench, unsigned packets, struct totals *totals)
 {
-	static struct program program;
 	static struct model_packet burst[PIPELINE_BURST];
-	struct bench bench = {
-		.sink = {sink_output, sink_drop, sink_copy, sink_learn},
-		.observer = {observe_lookup, observe_begin, observe_end, observe_bucket,
-			observe_normal},
-		.program = &program,
-	};
-	bool good = true, changed = false;
+	struct model_random *random = &bench->program->random;
 
-	program_open(&program, seed);
-	for (unsigned done = 0; good && done < packets;) {
-		// With learning, the order of packets within a burst would matter.
-		unsigned most = program.has_normal ? 1 : 1 + model_below(&program.random, 32);
+	for (unsigned done = 0; done < packets;) {
+		unsigned most = bench->program->ordered ? 1 : 1 + model_below(random, 32);
 		unsigned count = packets - done < most ? packets - done : most;
 
 		for (unsigned i = 0; i < count; i++)
-			model_packet(&program.random, &burst[i]);
-		good = run_burst(&bench, burst, count, totals);
+			model_packet(random, &burst[i]);
+		if (!run_burst(bench, burst, count, totals))
+			return false;
 		done += count;
-		if (good && !changed && done >= packets / 2) {
-			changed = true;
-			good = program_hits_agree(&program);
-			program_change(&program);
-		}
 	}
-	if (good && !program_hits_agree(&program)) {
-		program_print(&program);
-		printf("FAILED; again with: test_pipeline_model %llu %u\n",
-			(unsigned long long)seed, PACKETS_PER_PROGRAM);
-		good = false;
+	return true;
+}
+
+static bool counts_agree(const struct program *program)
+{
+	if (program_counts_agree(program))
+		return true;
+	program_print(program);
+	printf("FAILED; again with: test_pipeline_model %llu %u\n",
+		(unsigned long long)program->seed, PACKETS_PER_PROGRAM);
+	return false;
+}
+
+static bool run_transactions(struct bench *bench, unsigned packets, struct totals *totals)
+{
+	struct program *program = bench->program;
+
+	for (unsigned i = 0; i < TRANSACTIONS; i++) {
+		program_begin(program);
+		if (!run_packets(bench, packets / TRANSACTIONS, totals))
+			return false;
+		program_end(program, i == TRANSACTIONS - 1 || model_once_in(&program->random, 2));
+		if (!counts_agree(program))
+			return false;
 	}
+	return true;
+}
+
+static bool run_program(uint64_t seed, unsigned packets, struct totals *totals)
+{
+	static struct program program;
+	static struct mac_entry known[MAC_TABLE_SIZE_DEFAULT];
+	struct bench bench = {
+		.sink = {sink_output, sink_drop, sink_copy, sink_learn, sink_packet_in,
+			sink_port_live},
+		.observer = {.lookup = observe_lookup,
+			.begin = observe_begin,
+			.end = observe_end,
+			.bucket = observe_bucket,
+			.normal = observe_normal},
+		.program = &program,
+		.known = known,
+	};
+	bool good;
+
+	program_open(&program, seed, true);
+	good = run_packets(&bench, packets * 2 / 5, totals) && counts_agree(&program) &&
+	       run_transactions(&bench, packets / 5, totals) &&
+	       run_packets(&bench,
+		       packets - packets * 2 / 5 - packets / 5 / TRANSACTIONS * TRANSACTIONS,
+		       totals) &&
+	       counts_agree(&program);
 	totals->accepted += program.accepted;
 	totals->refused += program.refused;
 	program_close(&program);
@@ -401,14 +478,17 @@ int main(int argc, char **argv)
 		if (!run_program(seed + program, left, &totals))
 			return 1;
 	}
-	printf("%llu packets, %llu outputs", totals.packets, totals.outputs);
+	printf("%llu packets, %llu outputs, %llu events, %llu over a rate", totals.packets,
+		totals.outputs, totals.events, totals.exceeded);
 	for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
 		if (totals.drops[reason])
 			printf(", %s %llu", drop_reason_name(reason), totals.drops[reason]);
 	printf("; %llu flows, %llu refused by the parser\n", totals.accepted, totals.refused);
 	// A test in which little happens shows little.
-	if (packets >= DEFAULT_PACKETS && totals.outputs < totals.packets / 4) {
-		printf("FAILED: too few outputs\n");
+	if (packets >= DEFAULT_PACKETS &&
+		(totals.outputs < totals.packets / 4 || totals.events < totals.packets / 20 ||
+			totals.exceeded < totals.packets / 100)) {
+		printf("FAILED: too few outputs, events or packets over a rate\n");
 		return 1;
 	}
 	return 0;
