@@ -3,6 +3,7 @@
 #include "pipeline/match_builder.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 // The part's bits as they lie in the key. A VLAN ID or priority is that of a tag, so the tag is
@@ -66,6 +67,14 @@ bool token_has_bits(const struct flow_token *token)
 	return memchr(token->key, '[', token->key_length);
 }
 
+// Does one of the two say that there is no tag, and the other that it has a bit set?
+static bool tags_contradict(
+	const struct field *field, field_number value, field_number mask, field_number other)
+{
+	return field->offset == offsetof(struct packet_key, vlan_tci) && (mask & VLAN_CFI) &&
+	       !(value & VLAN_CFI) && other != 0;
+}
+
 static int check_part(struct match_builder *builder, const struct match_part *part)
 {
 	field_number value, mask, other_value, other_mask;
@@ -77,7 +86,9 @@ static int check_part(struct match_builder *builder, const struct match_part *pa
 		if (other->field->offset != part->field->offset)
 			continue;
 		part_bits(other, &other_value, &other_mask);
-		if ((value ^ other_value) & mask & other_mask)
+		if ((value ^ other_value) & mask & other_mask ||
+			tags_contradict(part->field, value, mask, other_value) ||
+			tags_contradict(part->field, other_value, other_mask, value))
 			return contradiction(builder->parser, part, other);
 		if (part->is_range || other->is_range ||
 			(part->field == other->field && !part->implied && !other->implied &&

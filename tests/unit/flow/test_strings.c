@@ -371,6 +371,12 @@ static const struct refused refused[] = {
 	{"ip,arp,actions=drop",
 		"\"arp\" conflicts with \"ip\" given earlier (dl_type 0x0806 vs 0x0800)",
 		FLOW_ERROR_CONFLICT, "dl_type", "arp", "ip"},
+	{"vlan_tci=0x0000/0xf000,vlan_vid=0x0a00/0x0a80,actions=drop",
+		"\"vlan_vid=0x0a00/0x0a80\" conflicts with \"vlan_tci=0x0000/0xf000\" given "
+		"earlier "
+		"(vlan_vid 0x0a00/0x0a80 vs vlan_tci 0x0000/0xf000)",
+		FLOW_ERROR_CONFLICT, "vlan_vid", "vlan_vid=0x0a00/0x0a80",
+		"vlan_tci=0x0000/0xf000"},
 	{"vlan_tci=0x0000/0x1fff,dl_vlan=5,actions=drop",
 		"\"dl_vlan=5\" conflicts with \"vlan_tci=0x0000/0x1fff\" given earlier "
 		"(dl_vlan 5 vs vlan_tci 0x0000/0x1fff)",
