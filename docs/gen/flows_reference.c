@@ -191,7 +191,7 @@ int main(void)
 	       "works with; `meson compile flows-reference` writes it anew. How flows are written "
 	       "and\n"
 	       "where they differ from Open vSwitch's is in "
-	       "[flow-language.md](flow-language.md).\n\n");
+	       "[flows.md](flows.md).\n\n");
 	print_fields();
 	print_shorthands();
 	print_actions();
