@@ -14,6 +14,9 @@ PREFIX_WEIGHTS = {0: 8, 8: 3, 12: 2, 16: 8, 19: 3, 20: 4, 21: 4, 22: 5, 23: 6, 2
 SERVICES = [20, 21, 22, 25, 53, 80, 110, 123, 143, 161, 179, 389, 443, 445, 636, 993, 1433, 1521,
             3306, 3389, 5060, 5432, 6443, 8080, 8443]
 PROTOCOLS = {"tcp": 6, "udp": 17, "ip": 0}
+# What all frames of kind "prefix" have in common.
+PREFIX_MATCH = ("udp,nw_src=10.0.0.0/15,nw_dst=10.128.0.0/15,tp_src=0x8000/0x8000,"
+                "tp_dst=0x4000/0xc000")
 PCAP_HEADER = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1)
 
 
@@ -121,23 +124,78 @@ def rule_frames(rules, count, seed=1, size=60):
 
 
 def flow_frames(count, seed=1, size=60, kind="udp"):
-    """`count` different frames, shuffled. kind "udp": 5-tuples; "mac": destination MACs."""
+    """`count` different frames, shuffled. kind "udp": 5-tuples; "prefix": 5-tuples within
+    PREFIX_MATCH; "mac": destination MACs, from up to 1,024 sources; "learn": the answers to "mac"."""
     order = list(range(count))
     random.Random(seed).shuffle(order)
     for number in order:
-        if kind == "mac":
+        source, target = 0x0a000001 + number % 65536, 0x0a800001 + number // 16 % 65536
+        if kind in ("mac", "learn"):
             macs = 0x020002000000 + number % 1024, 0x020001000000 + number
-            yield frame(0x0a000001, 0x0a800001, 17, 1000, 2000, size, macs)
+            yield frame(0x0a000001, 0x0a800001, 17, 1000, 2000, size,
+                        macs if kind == "mac" else macs[::-1])
+        elif kind == "prefix":
+            yield frame(source, target, 17, 32768 + number % 32749, 16384 + number * 7919 % 16381,
+                        size)
         else:
-            yield frame(0x0a000001 + number % 65536, 0x0a800001 + number // 16 % 65536, 17,
-                        1024 + number % 50021, 1 + number * 7919 % 60013, size)
+            yield frame(source, target, 17, 1024 + number % 50021, 1 + number * 7919 % 60013, size)
 
 
-def write_pcap(path, frames):
-    count = 0
+def flood_frames(count, seed=1, size=60):
+    """Frames to the first destination of kind "mac", each from another source MAC."""
+    source = random.Random(seed)
+    for number in range(count):
+        macs = 0x020300000000 + (source.getrandbits(12) << 20) + number, 0x020001000000
+        yield frame(0x0a000001, 0x0a800001, 17, 1000, 2000, size, macs)
+
+
+def random_frames(count, seed=1, size=60):
+    """UDP and TCP frames between addresses that no generated rule's networks are likely to hold."""
+    source = random.Random(seed)
+    for _ in range(count):
+        yield frame(source.getrandbits(32), source.getrandbits(32), source.choice([6, 17]),
+                    source.randrange(1, 65536), source.randrange(1, 65536), size)
+
+
+def near_miss(value, length, width, source):
+    """A value that agrees with a prefix of `length` bits in all but one bit, the rest at random."""
+    if length == 0:
+        return source.getrandbits(width)
+    place = width - 1 - source.randrange(length)
+    return (value ^ 1 << place) >> place << place | source.getrandbits(place)
+
+
+def explosion_frames(rules, count, seed=1, size=60):
+    """Frames that fall just short of rules, each at random bits of all fields that a rule looks at.
+
+    A switch that caches what it has looked at, as one mask per combination of bits, gets as many
+    masks as there are combinations (Csikor et al., Tuple Space Explosion: A Denial-of-Service
+    Attack Against a Software Packet Classifier, CoNEXT 2019).
+    """
+    source = random.Random(seed)
+    # Of each field all values that rules ask for: a frame is near to several rules at once.
+    asked = {name: sorted({getattr(rule, name) for rule in rules} - {None, (0, 0)})
+             for name in ("source", "target", "source_port", "target_port")}
+
+    def pick(name, width):
+        if not asked[name]:
+            return source.randrange(1, 1 << width)
+        value = source.choice(asked[name])
+        value, length = value if isinstance(value, tuple) else (value, width)
+        return near_miss(value, length, width, source)
+
+    for _ in range(count):
+        yield frame(pick("source", 32), pick("target", 32), source.choice([6, 17]),
+                    pick("source_port", 16), pick("target_port", 16), size)
+
+
+def write_pcap(path, frames, least=0):
+    """Write the frames, all of them again and again until there are `least`. How many there are."""
+    records = [struct.pack("<IIII", 0, 0, len(data), len(data)) + data for data in frames]
+    rounds = max(1, -(-least // max(1, len(records))))
     with open(path, "wb") as file:
         file.write(PCAP_HEADER)
-        for data in frames:
-            file.write(struct.pack("<IIII", 0, 0, len(data), len(data)) + data)
-            count += 1
-    return count
+        block = b"".join(records)
+        for _ in range(rounds):
+            file.write(block)
+    return len(records) * rounds
