@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine: its huge pages, what it is, and that nothing of a run is left on it."""
 import glob
+import json
 import os
 import platform
 import re
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 
+from turnout import machine
 from turnout.machine import free_hugepages, program
 from turnout.process import kill_and_wait
 
@@ -102,12 +104,24 @@ class Owned:
                     pass  # it has ended, or is none of ours
 
 
-def _first_line(*command):
+def _output(*command):
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return (done.stdout or done.stderr).strip()
     except OSError:
         return ""
+
+
+def _build_type():
+    """How the programs under test were built, such as "release"."""
+    try:
+        with open(os.path.join(machine.BUILD, "meson-info", "intro-buildoptions.json"),
+                  encoding="utf-8") as file:
+            options = {row["name"]: row["value"] for row in json.load(file)}
+        sanitizer = options.get("b_sanitize", "none")
+        return f"{options['buildtype']} build" + (f", {sanitizer} sanitizer" * (sanitizer != "none"))
+    except (OSError, KeyError, ValueError):
+        return "unknown build"
 
 
 def describe(ovs_program):
@@ -121,7 +135,7 @@ def describe(ovs_program):
 
     with open("/proc/meminfo", encoding="ascii") as file:
         memory = int(re.search(r"MemTotal:\s*(\d+)", file.read()).group(1)) >> 20
-    revision = _first_line("git", "-C", os.path.dirname(__file__), "describe", "--always", "--dirty",
+    revision = _output("git", "-C", os.path.dirname(__file__), "describe", "--always", "--dirty",
                            "--abbrev=12")
     found = {
         "CPU": f"{field('model name')} (family {field('cpu family')}, model {field('model')})",
@@ -129,11 +143,12 @@ def describe(ovs_program):
                  + (", in a virtual machine" if "hypervisor" in field("flags").split() else ""),
         "memory": f"{memory + 1} GB",
         "kernel": platform.release(),
-        "DPDK": _first_line("pkg-config", "--modversion", "libdpdk") or "?",
-        "Turnout": _first_line(program("vswitch/vswitchd"), "--version").split()[-1]
+        "DPDK": _output("pkg-config", "--modversion", "libdpdk") or "?",
+        "Turnout": _output(program("vswitch/vswitchd"), "--version").split()[-1]
+                   + f", {_build_type()}"
                    + (f", commit {revision}" if re.fullmatch(r"[\w.-]+", revision) else ""),
     }
     if ovs_program:
-        lines = _first_line(ovs_program, "--version").splitlines()
+        lines = _output(ovs_program, "--version").splitlines()
         found["Open vSwitch"] = ", ".join([lines[0].split()[-1], *lines[1:]]) if lines else "?"
     return found

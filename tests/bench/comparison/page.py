@@ -25,7 +25,7 @@ receives by the other, so that a fixed number of frames circles through the swit
 **Subjects.** *dpdk-testpmd io* moves frames from port to port and looks at nothing: the limit of any
 switch on these ports. *OVS-DPDK* is Debian's package with its default caches; its MAC table is as large
 as Turnout's where that was raised, addresses are kept for an hour, and `max-idle` is a day, so that
-its caches outlive the time for which it is stopped. *Turnout* is a release build with huge pages and,
+its caches outlive the time for which it is stopped. *Turnout* is the build named above with huge pages and,
 apart from MAC table and ageing, default settings.
 
 **Turns.** All subjects of a scenario are there at once, and have one core for polling. Each is warmed
