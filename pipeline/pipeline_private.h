@@ -108,20 +108,22 @@ struct pipeline {
 	struct pipeline_reader *readers[PIPELINE_READERS];
 	struct retirement retirement; // set once
 	struct counter_pool counters;
-	const struct metering *metering;    // set once
+	const struct metering *metering;     // set once
 	struct versioned_set groups, meters; // readers: ro
-	struct flow_store *flows; // control: installed flows by id, see pipeline.c
-	uint8_t needs; // readers: ro; what has to be parsed for the installed flows
+	struct flow_store *flows;            // control: installed flows by id, see pipeline.c
+	uint8_t needs;             // readers: ro; what has to be parsed for the installed flows
+	unsigned users[KEY_NEEDS]; // control: how many flows and groups need it
 };
 
 // pipeline_flows.c
 struct flow_store *flow_store_create(void);
 void flow_store_destroy(struct flow_store *store);
 
-// What has to be parsed: key lines, and the bits KEY_NEEDS_*.
+// pipeline_needs.c: what has to be parsed, as key lines and the bits KEY_NEEDS_*.
 void needs_count(struct pipeline *pipeline, unsigned needs, int by); // who needs that
 unsigned field_needs(enum field_id field);
 unsigned actions_needs(const struct action_list *actions);
+unsigned flow_needs(const struct flow *flow);
 
 // pipeline_objects.c
 int objects_init(struct pipeline *pipeline); // 0 or -ENOMEM
