@@ -125,7 +125,9 @@ def measure(subject, bench, result, figure):
         subject.pause()
     if after.idle:
         idle, cycles = (late - early for early, late in zip(before.idle, after.idle))
-        result.idle.setdefault(subject.key, []).append(idle / max(1, cycles))
+        # Open vSwitch's count of idle cycles wraps when a round of its loop was interrupted.
+        if 0 <= idle <= cycles:
+            result.idle.setdefault(subject.key, []).append(idle / max(1, cycles))
     share = (after.processor - before.processor) / (after.wall - before.wall)
     result.share.setdefault(subject.key, []).append(share)
     result.figures.setdefault(subject.key, []).append(figure(before, after))
