@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "pipeline/action.h"
+#include "pipeline/byte_order.h"
 
 #define SLOTS 4
 #define KEY_VALID (1ULL << 60)
@@ -35,19 +36,23 @@ struct mac_table {
 	size_t age_cursor;          // control
 };
 
+// The address as a number, its first byte lowest. Not by memcpy() into a wider variable: reading
+// that back at once costs more than all the rest.
+static inline uint64_t mac_number(const uint8_t mac[6])
+{
+	return load_32(mac) | (uint64_t)load_16(mac + 4) << 32;
+}
+
 static uint64_t mac_key(const uint8_t mac[6], uint16_t vlan)
 {
-	uint64_t high = 0;
-
-	memcpy(&high, mac, 6);
-	return high << 12 | (vlan & 0xfff) | KEY_VALID;
+	return mac_number(mac) << 12 | (vlan & 0xfff) | KEY_VALID;
 }
 
 static bool key_is_learnable(const uint8_t mac[6])
 {
-	static const uint8_t zero[6];
+	uint64_t number = mac_number(mac);
 
-	return !(mac[0] & 1) && memcmp(mac, zero, 6) != 0;
+	return number != 0 && !(number & 1);
 }
 
 // A keyed mixer in the manner of the multiply-and-fold hashes: the two products of the halves give
@@ -108,17 +113,26 @@ void mac_table_destroy(struct mac_table *table)
 
 // The slot of the two buckets that holds `key`, or -1. For the writer, and for readers, who check
 // again after use.
+//
+// All eight slots are compared without a branch: where an address lies is chance, and a wrong guess
+// of the processor costs more than the comparisons.
 static inline int64_t find_slot_in(
 	const struct mac_table *table, const uint32_t pair[2], uint64_t key)
 {
-	for (unsigned choice = 0; choice < 2; choice++) {
-		const struct mac_slot *slots = table->buckets[pair[choice]].slots;
+	unsigned hits = 0, hit;
 
-		for (unsigned i = 0; i < SLOTS; i++)
-			if (__atomic_load_n(&slots[i].key, __ATOMIC_ACQUIRE) == key)
-				return (int64_t)pair[choice] * SLOTS + i;
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < 2 * SLOTS; i++) {
+		const struct mac_slot *slot = &table->buckets[pair[i / SLOTS]].slots[i % SLOTS];
+
+		hits |= (unsigned)(__atomic_load_n(&slot->key, __ATOMIC_RELAXED) == key) << i;
 	}
-	return -1;
+	if (!hits)
+		return -1;
+	// What is read of the slot is read after its key.
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	hit = (unsigned)__builtin_ctz(hits);
+	return (int64_t)pair[hit / SLOTS] * SLOTS + hit % SLOTS;
 }
 
 static int64_t find_slot(const struct mac_table *table, uint64_t key)

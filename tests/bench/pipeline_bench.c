@@ -47,7 +47,8 @@ static void retire(void *context, void (*free_fn)(void *), void *memory)
 	// Nothing is taken out here.
 }
 
-static uint8_t *frames_make(void)
+// Each frame between another pair of `pairs`, in an order without one.
+static uint8_t *frames_make(unsigned pairs)
 {
 	static const uint8_t start[42] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 46,
 		0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 4, 0, 0, 80, 0, 26};
@@ -60,6 +61,8 @@ static uint8_t *frames_make(void)
 		memcpy(frame, start, sizeof(start));
 		frame[28] = i >> 8;
 		frame[29] = i;
+		frame[3] = frame[9] = (i * 2654435761u >> 8) % pairs >> 8;
+		frame[4] = frame[10] = (i * 2654435761u >> 8) % pairs;
 	}
 	return frames;
 }
@@ -80,19 +83,23 @@ static void install(struct pipeline *pipeline, const char *const *texts)
 	pipeline_commit(pipeline);
 }
 
-static struct pipeline *pipeline_make(const char *const *texts)
+static struct pipeline *pipeline_make(const char *const *texts, unsigned pairs)
 {
 	struct pipeline_config config = {.retirement = {retire, NULL}};
 	struct pipeline *pipeline = pipeline_create(&config);
-	static const uint8_t destination[6] = {2, 0, 0, 0, 0, 2}, source[6] = {2, 0, 0, 0, 0, 1};
+	uint8_t destination[6] = {2, 0, 0, 0, 0, 2}, source[6] = {2, 0, 0, 0, 0, 1};
 
 	for (uint16_t number = 1; number <= 2; number++) {
 		struct pipeline_port port = {.number = number};
 
 		pipeline_port_set(pipeline, &port);
 	}
-	mac_table_learn(pipeline_mac_table(pipeline), destination, 0, 2, 1);
-	mac_table_learn(pipeline_mac_table(pipeline), source, 0, 1, 1);
+	for (unsigned pair = 0; pair < pairs; pair++) {
+		destination[3] = source[3] = (uint8_t)(pair >> 8);
+		destination[4] = source[4] = (uint8_t)pair;
+		mac_table_learn(pipeline_mac_table(pipeline), destination, 0, 2, 1);
+		mac_table_learn(pipeline_mac_table(pipeline), source, 0, 1, 1);
+	}
 	pipeline_reader_add(pipeline, 0);
 	install(pipeline, texts);
 	return pipeline;
@@ -134,6 +141,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		const char *flows[6];
+		unsigned pairs; // of addresses; 0: one
 	} cases[] = {
 		{"one rule, in_port", {"in_port=1,actions=output:2"}},
 		{"one rule, 5-tuple prefix", {"udp,nw_src=10.0.0.0/16,tp_dst=80,actions=output:2"}},
@@ -142,12 +150,15 @@ int main(int argc, char **argv)
 		{"ttl and address written",
 			{"udp,actions=mod_nw_ttl:9,mod_dl_dst:02:00:00:00:00:09,output:2"}},
 		{"normal, one pair", {"actions=normal"}},
+		{"normal, 1,000 addresses", {"actions=normal"}, 500},
+		{"normal, 4,000 addresses", {"actions=normal"}, 2000},
 	};
 	unsigned rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct pipeline *pipeline = pipeline_make(cases[i].flows);
-		uint8_t *frames = frames_make();
+		unsigned pairs = cases[i].pairs ? cases[i].pairs : 1;
+		struct pipeline *pipeline = pipeline_make(cases[i].flows, pairs);
+		uint8_t *frames = frames_make(pairs);
 
 		if (!frames)
 			return 1;
