@@ -5,6 +5,7 @@ What the two are known to see differently is not made here; ovs_differential.py 
 """
 
 from differential_fields import ALIASES, FIELDS, IPV4, IPV6, L4, NXM, PROTOCOLS, text, text_masked
+from differential_groups import LAST_TABLE, Groups
 from differential_packets import KINDS
 
 PORTS = 6
@@ -58,6 +59,10 @@ class Maker:
         self.nd_options = random.random() < 0.5
         # Either there are routing headers that are not done, or IPv6 sources are rewritten.
         self.routed = random.random() < 0.4
+        # Either some outputs are cut, and packets run one by one, or tags come and go.
+        self.cuts = random.random() < 0.25 and not with_normal
+        if self.cuts:
+            self.pushes = False
         bits = random.getrandbits
         reserved = random.choice([0x0180c2000000, 0x0180c2000002, 0x0180c200000e, 0x0180c2000021])
         unicast = [0x020000000000 | bits(40) for _ in range(5)]
@@ -69,6 +74,8 @@ class Maker:
             "port": [1, 80, 443, 0xffff, 0x1000 | bits(8), bits(16) | 1],
             "vlan": random.sample([1, 10, 20, 100, 4094], 3) + [0],
         }
+        with_groups = not openflow10 and random.random() < 0.6
+        self.groups = Groups(self) if with_groups else None
 
     def chance(self, probability):
         return self.random.random() < probability
@@ -255,12 +262,12 @@ class Maker:
         random = self.random
         choice = random.randrange(12)
         is_ip = rule.protocol and KINDS[rule.protocol.split(",")[0]][0] in (0x0800, 0x86dd)
-        knows = tagged is not None or self.openflow10
+        knows = tagged == "tagged" if self.cuts else tagged is not None or self.openflow10
         if choice == 0 and not self.openflow10 and self.pushes and \
                 rule.table == 0 and not rule.pushed:
             rule.pushed = True
             return "push_vlan:" + random.choice(["0x8100", "0x88a8"]), "tagged"
-        if choice == 1 and (tagged == "tagged" or self.openflow10):
+        if choice == 1 and (tagged == "tagged" or self.openflow10) and not self.cuts:
             return random.choice(["strip_vlan", "pop_vlan"]), None
         if choice == 2 and knows:
             return "mod_vlan_vid:%d" % random.choice(self.pools["vlan"]), "tagged"
@@ -289,6 +296,14 @@ class Maker:
     def sending(self, table):
         random = self.random
         choice = random.randrange(20)
+        if self.groups and self.groups.there and table != LAST_TABLE and self.chance(0.3):
+            return "group:%d" % random.choice(list(self.groups.there))
+        if self.cuts and self.chance(0.3):
+            return "output(port=%d,max_len=%d)" % (
+                random.randint(1, PORTS), random.choice([14, 60, random.randint(14, 1500)]))
+        if self.chance(0.06):
+            return random.choice(["controller", "controller:%d" % random.randint(14, 200),
+                                  "controller(max_len=60,reason=no_match)"])
         later = [number for number in TABLES if number > table]
         if choice < 7:
             return "output:%d" % random.choice([1, 2, 3, 4, 5, 6, 6, 99])
@@ -321,8 +336,13 @@ class Maker:
                 tagged = None  # what the other table does to it is not known
                 if resubmits > 2:
                     continue
+            # Open vSwitch 3.1 ends with a failed assertion when a group is deleted that a flow
+            # names twice.
+            if word.startswith("group:") and word in words:
+                continue
             words.append(word)
-        words.append(self.sending(rule.table) if not resubmits or self.chance(0.5) else "output:1")
+        last = self.sending(rule.table) if not resubmits or self.chance(0.5) else "output:1"
+        words.append("output:2" if last in words else last)
         later = [number for number in TABLES if number > rule.table]
         if later and not self.openflow10 and self.chance(0.3):
             if self.chance(0.4):
@@ -367,7 +387,8 @@ class Maker:
         packet["payload"] = random.getrandbits(8 * size + 8).to_bytes(size + 1, "big")
         packet["zero_checksum"] = self.chance(0.08)
         packet["wrong_checksum"] = self.chance(0.04)
-        tags = random.choice([0, 0, 0, 1, 1, 1 if self.with_normal or self.pushes else 2])
+        tags = random.choice([0, 0, 0, 1, 1, 1 if self.with_normal or self.pushes or
+                              (self.groups and self.groups.pushes) else 2])
         packet["tags"] = [[random.choice([0x8100, 0x8100, 0x8100, 0x88a8]),
                            random.choice(self.pools["vlan"]) | random.getrandbits(3) << 13]
                           for _ in range(tags)]

@@ -14,6 +14,10 @@ More are settings of Open vSwitch, which the test makes, or belong to its protoc
   and set_field loses its mask.
 * Over OpenFlow 1.2 and later, `vlan_tci=0` and `vlan_tci=0/0x1fff` are the same flow.
 * Bytes are counted here as the packet is when the flow finds it, there as it came in.
+* Modifying a group keeps its counters, and those of buckets whose numbers stay; there they start
+  anew. A group counts every packet that comes to it; there not those for which it has no bucket.
+* out_port= also finds flows that send a part of the packet there; there it does not.
+* Which bucket of a select group a packet gets: each has a hash of its own.
 * Which one of overlapping flows of equal priority wins is not defined there.
 """
 
@@ -42,9 +46,9 @@ def frame(kind, **values):
 class Difference:
     """`here` and `there`: ports that the packet leaves by. If they are equal, its bytes differ."""
 
-    def __init__(self, name, reason, flows, packet, here, there, ports=None):
+    def __init__(self, name, reason, flows, packet, here, there, ports=None, groups=()):
         self.name, self.reason, self.flows, self.packet = name, reason, flows, packet
-        self.here, self.there, self.ports = here, there, ports or {}
+        self.here, self.there, self.ports, self.groups = here, there, ports or {}, list(groups)
 
 
 DIFFERENCES = [
@@ -150,6 +154,36 @@ DIFFERENCES = [
         "tags of type 0x9100",
         "they are VLAN tags, as older switches write them; there they are an unknown protocol",
         ["dl_vlan=10,actions=output:2"], frame("udp", tags=[[0x9100, 10]]), [2], []),
+    Difference(
+        "order of a bucket's actions",
+        "they run as they are written; there they are an action set, of which only one sends",
+        ["actions=group:1"], frame("udp"), [2, 3], [3],
+        groups=["group_id=1,type=indirect,bucket=actions=output:2,mod_dl_src:02:00:00:00:00:09,"
+                "output:3"]),
+    Difference(
+        "cut output in a bucket",
+        "there it does nothing, as it is in no action set",
+        ["actions=group:1"], frame("udp"), [2], [],
+        groups=["group_id=1,type=indirect,bucket=actions=output(port=2,max_len=20)"]),
+    Difference(
+        "cut output to the port that it came from",
+        "there in_port is accepted and does nothing",
+        ["actions=output(port=in_port,max_len=20)"], frame("udp"), [1], []),
+    Difference(
+        "cut output of a packet whose tags have changed",
+        "the length is that of what leaves; there it is counted before tags come or go",
+        ["actions=push_vlan:0x8100,output(port=2,max_len=20)"], frame("udp"), [2], [2]),
+    Difference(
+        "ports of packets that have none, in a bucket",
+        "there a bucket's mod_tp_src and mod_tp_dst rewrite type and code of ICMP",
+        ["icmp,actions=group:1"], frame("icmp"), [2], [2],
+        groups=["group_id=1,type=indirect,bucket=actions=mod_tp_dst:5,output:2"]),
+    Difference(
+        "groups without end",
+        "what was sent before the limit of nested groups stays sent; there the packet is dropped",
+        ["actions=output:2,group:1"], frame("udp"), [2], [],
+        groups=["group_id=1,type=indirect,bucket=actions=group:2",
+                "group_id=2,type=indirect,bucket=actions=group:1"]),
 ]
 
 
@@ -162,6 +196,9 @@ def check_difference(switch, turnout, difference):
     switch.set_ports(ports)
     for port, (mode, tag, trunks) in ports.items():
         turnout.set_port(port, mode, tag, trunks, True)
+    if difference.groups:
+        switch.change_groups(["add " + group for group in difference.groups])
+        turnout.change_groups(["group " + group for group in difference.groups])
     switch.change_flows(difference.flows, "OpenFlow14")
     turnout.change_flows(difference.flows)
     there = switch.run([(1, difference.packet)])
@@ -207,8 +244,9 @@ def explain(program, here, there):
     """The name of the difference that makes this one, or None."""
     if not program.with_normal:
         return None
+    pushes = program.maker.pushes or (program.groups and program.groups.pushes)
     for port in set(here) | set(there):
-        if not same_frames(here.get(port, []), there.get(port, []), program.maker.pushes,
+        if not same_frames(here.get(port, []), there.get(port, []), pushes,
                            port in program.access_ports):
             return None
     return "priority and second tags"

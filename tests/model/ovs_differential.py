@@ -4,7 +4,9 @@
 
 A program is a random set of flows that both accept, with random VLAN settings of the ports; then
 come random packets made to hit the flows, changes of the flows, and packets again. What leaves by
-each port, byte for byte and in order, and the counters of each flow have to be the same.
+each port, byte for byte and in order, and the counters of each flow have to be the same. Some
+programs have groups, which change too, with the links of ports that they watch; then the counters
+of groups and buckets are compared as well. What goes to the controller is no output on either side.
 
 usage: ovs_differential.py RUN_FLOWS [--packets N] [--seed S] [--trace]
 Program i of a run has the seed S + i and depends on nothing else.
@@ -13,6 +15,7 @@ Exit status: 0 the same, 1 differences, 77 Open vSwitch is not installed.
 
 import argparse
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -20,10 +23,11 @@ import sys
 
 sys.dont_write_bytecode = True
 
+from differential_groups import WATCHED, check_select  # noqa: E402
 from differential_packets import build  # noqa: E402
 from differential_rules import PORTS, TABLES, Maker  # noqa: E402
 import ovs_switch  # noqa: E402
-from ovs_differences import DIFFERENCES, check_difference, explain  # noqa: E402
+from ovs_differences import DIFFERENCES, check_difference, explain, frame as build_frame  # noqa: E402
 
 PACKETS_PER_PROGRAM = 90
 BURST = 24
@@ -72,6 +76,22 @@ class Turnout:
                 raise Different("refused here: %s: %s" % (line, answer[0]))
         self.command("commit")
 
+    def change_groups(self, commands):
+        self.command("begin")
+        for command in commands:
+            answer = self.command(command)
+            if answer:
+                raise Different("refused here: %s: %s" % (command, answer[0]))
+        self.command("commit")
+
+    def groups(self):
+        """As Switch.groups()."""
+        groups = {}
+        for line in self.command("groups"):
+            row = [int(word) for word in line.split()[1:]]
+            groups[row[0]] = [(row[1], row[2])] + list(zip(row[4::3], row[5::3]))
+        return groups
+
     def flows(self):
         rows = (line.split() for line in self.command("flows"))
         return {int(row[1], 16): (int(row[2]), int(row[3])) for row in rows}
@@ -84,15 +104,26 @@ class Turnout:
             row = line.split()
             if row[0] == "output":
                 outputs.append((int(row[2]), bytes.fromhex(row[3])))
-            else:
+            elif row[0] == "drop":
                 drops.append((int(row[1]), row[2]))
         return outputs, drops
+
+
+def gather(outputs):
+    """port -> frames, without the ports that are only watched."""
+    result = {}
+    for port, frame in outputs:
+        if port not in WATCHED:
+            result.setdefault(port, []).append(frame.hex())
+    return result
 
 
 def by_packet(outputs, count, first):
     """A list of what became of each of `count` packets, numbered from `first`: port -> frames."""
     result = [{} for _ in range(count)]
     for port, frame in outputs:
+        if port in WATCHED:
+            continue
         index = struct.unpack("!I", frame[-4:])[0] - first
         if not 0 <= index < count:
             raise Different("a frame that was not sent came out of port %d: %s" % (
@@ -120,7 +151,9 @@ class Program:
         self.with_normal = self.random.random() < 0.45
         self.version = "OpenFlow10" if self.random.random() < 0.25 else "OpenFlow14"
         self.maker = Maker(self.random, self.with_normal, self.version == "OpenFlow10")
+        self.groups = self.maker.groups
         self.rules, self.history, self.number = [], [], 1
+        self.group_base = {}  # what groups had counted when they were last modified
         self.exact = set()  # cookies of flows that see packets as they came
 
     # --- Set-up ---
@@ -133,6 +166,7 @@ class Program:
             tag = rnd.choice([vlan for vlan in vlans if vlan or mode == "access"])
             trunks = rnd.choice([[], [], vlans[:2], vlans[1:]]) if self.with_normal else []
             settings[port] = (mode, tag, [] if mode == "access" else sorted(trunks))
+        settings.update({port: ("trunk", 0, []) for port in WATCHED})
         self.access_ports = [port for port in settings if settings[port][0] == "access"]
         self.switch.set_ports(settings)
         closed = rnd.randint(1, PORTS) if rnd.random() < 0.2 else 0
@@ -189,6 +223,31 @@ class Program:
         self.exact |= {rule.cookie for rule in rules if rule.table == 0}
         self.rules += [rule for rule, line in zip(rules, lines) if line in kept]
 
+    def change_groups(self, probability):
+        """Groups, and the links of the ports that they watch."""
+        if not self.groups:
+            return
+        changes = self.groups.changes(probability)
+        self.history += ["group: " + line for line, _ in changes]
+        self.totals["groups"] += len(changes)
+        if changes:
+            try:
+                self.switch.change_groups([line for line, _ in changes])
+            except ovs_switch.Refused as error:
+                raise Different("Open vSwitch refuses it: %s" % error) from error
+            self.turnout.change_groups([command for _, command in changes])
+        counts = self.turnout.groups()
+        for line, _ in changes:
+            number = int(re.search(r"group_id=(\d+)", line).group(1))
+            self.group_base[number] = counts.get(number)
+            if number not in counts:
+                del self.group_base[number]
+        for port in WATCHED:
+            live = self.random.random() < 0.6
+            self.switch.set_live(port, live)
+            self.turnout.command("live %d %d" % (port, live))
+            self.history.append("port %d is %s" % (port, "up" if live else "down"))
+
     # --- Changes ---
 
     def change_text(self):
@@ -215,6 +274,8 @@ class Program:
             return "delete table=%d%s" % (rule.table, comma(rule.match_text(rnd)))
         if choice == 7:
             return "delete cookie=0x%x/0x%x" % (rule.cookie & 7, 7)
+        if self.maker.cuts:
+            return "delete table=%d" % rule.table
         return "delete table=%d,out_port=%d" % (rule.table, rnd.randint(1, PORTS))
 
     def looser(self, rule):
@@ -229,15 +290,47 @@ class Program:
         return loose
 
     def change(self):
+        self.change_groups(0.4)
+        if self.groups:
+            # Flows that name what was deleted are gone.
+            self.forget_flows()
+            self.compare_counters()
+            if not self.rules:
+                return
         lines = [self.change_text() for _ in range(self.random.randint(1, 5))]
         self.change_flows(lines)
+        self.forget_flows()
+        self.install(self.random.randint(1, 6))
+
+    def forget_flows(self):
         alive = self.turnout.flows()
         self.rules = [rule for rule in self.rules if rule.cookie in alive]
-        self.install(self.random.randint(1, 6))
 
     # --- Packets ---
 
+    def compare_groups(self):
+        """There, a group does not count packets for which it has no bucket, and one that is
+        modified starts anew: what is there since the last modification is compared."""
+        here, there, lines = self.turnout.groups(), self.switch.groups(), []
+        if set(here) != set(there):
+            lines.append("groups here %s, there %s" % (sorted(here), sorted(there)))
+        for number in set(here) & set(there):
+            base = self.group_base.get(number, [(0, 0)] * len(here[number]))
+            since = [(packets - before[0], size - before[1])
+                     for (packets, size), before in zip(here[number], base)]
+            if self.groups.there[number].kind in ("ff", "select"):
+                since[0] = tuple(map(sum, zip(*since[1:])))
+            if len(since) != len(there[number]) or not all(
+                    counters_equal(one, other, False)
+                    for one, other in zip(since, there[number])):
+                lines.append("group %d: (packets, bytes) here %s, there %s" % (
+                    number, since, there[number]))
+        if lines:
+            raise Different("counters of groups differ\n" + "\n".join(lines))
+
     def compare_counters(self):
+        if self.groups:
+            self.compare_groups()
         here, there = self.turnout.flows(), self.switch.flows(self.version)
         lines = []
         for cookie in sorted(set(here) | set(there)):
@@ -252,18 +345,19 @@ class Program:
         for index in range(count):
             packets.append(self.maker.packet(self.rules))
             burst.append((packets[-1]["in_port"], build(packets[-1], first + index)))
-        if self.with_normal:  # learning makes the order of packets matter
+        # Learning makes the order of packets matter, and cut frames have lost their number.
+        if self.with_normal or self.maker.cuts:
             there, here, drops = [], [], []
             for index, packet in enumerate(burst):
-                there += self.switch.run([packet])
+                there.append(gather(self.switch.run([packet])))
                 outputs, reasons = self.turnout.run([packet])
-                here += outputs
+                here.append(gather(outputs))
                 drops += [(index, reason) for _, reason in reasons]
         else:
-            there = self.switch.run(burst)
+            there = by_packet(self.switch.run(burst), count, first)
             here, drops = self.turnout.run(burst)
+            here = by_packet(here, count, first)
         self.number += count
-        there, here = by_packet(there, count, first), by_packet(here, count, first)
         self.totals["packets"] += count
         for index in range(count):
             self.totals["outputs"] += sum(map(len, there[index].values()))
@@ -292,6 +386,7 @@ class Program:
         self.switch.reset()
         closed = self.set_ports()
         try:
+            self.change_groups(0.7)
             self.install(self.random.randint(4, 24))
             changes = self.random.choice([0, 1, 2])
             done = 0
@@ -313,14 +408,18 @@ class Program:
 
 
 def run_all(switch, turnout, arguments):
-    totals = {name: 0 for name in ("packets", "sent", "outputs", "flows", "refused here",
+    totals = {name: 0 for name in ("packets", "sent", "outputs", "flows", "groups", "refused here",
                                    "refused there")}
     wrong = [(difference.name, check_difference(switch, turnout, difference))
              for difference in DIFFERENCES]
     for name, error in wrong:
         if error:
             print("FAILED: the difference \"%s\" is not as listed: %s" % (name, error))
-    if any(error for _, error in wrong):
+    error = check_select(switch, turnout, random.Random(arguments.seed), 4 + arguments.packets // 2000,
+                         lambda rnd: build_frame("udp", nw_dst=rnd.getrandbits(32)))
+    if error:
+        print("FAILED: select: " + error)
+    if error or any(error for _, error in wrong):
         return 1
     number, failed = 0, 0
     while totals["packets"] < arguments.packets:
@@ -343,8 +442,9 @@ def run_all(switch, turnout, arguments):
     # A test in which little happens shows little.
     refused = max(totals["refused here"], totals["refused there"])
     if totals["packets"] >= 1000 and (totals["sent"] < totals["packets"] // 4 or
-                                      refused > totals["flows"] // 20):
-        print("FAILED: too few packets are sent or too many flows refused, for example " +
+                                      refused > totals["flows"] // 20 or
+                                      totals["groups"] < totals["flows"] // 20):
+        print("FAILED: too few packets are sent, too few groups or too many flows refused, for example " +
               totals.get("example", ""))
         return 1
     return 1 if failed else 0
@@ -365,7 +465,7 @@ def main():
     print("seed %d, %d packets" % (arguments.seed, arguments.packets), flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     turnout = Turnout(arguments.run_flows)
-    switch = ovs_switch.Switch(PORTS)
+    switch = ovs_switch.Switch(max(WATCHED))
     try:
         status = run_all(switch, turnout, arguments)
         return turnout.stop() or status

@@ -200,7 +200,29 @@ class Switch:
         self.ofctl("-O", version, "--bundle" if version != "OpenFlow10" else "-vconsole:off",
                    "add-flows", "br0", self.path("flows"))
 
+    def change_groups(self, lines):
+        """Lines as add-groups reads them: "add ...", "modify ...", "delete group_id=..."."""
+        with open(self.path("groups"), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        self.ofctl("-O", "OpenFlow14", "add-groups", "br0", self.path("groups"))
+
+    def set_live(self, port, live):
+        self.ofctl("mod-port", "br0", "p%d" % port, "up" if live else "down")
+        # The main loop has to come round before packets are told.
+        for _ in range(2):
+            self.unixctl("version")
+
+    def groups(self):
+        """number -> [(packets, bytes) of the group, then of each bucket]"""
+        counters = {}
+        for number, rest in re.findall(r"group_id=(\d+),(.*)",
+                                       self.ofctl("-O", "OpenFlow14", "dump-group-stats", "br0")):
+            counters[int(number)] = [(int(packets), int(size)) for packets, size in re.findall(
+                r"packet_count=(\d+),byte_count=(\d+)", rest)]
+        return counters
+
     def reset(self):
+        self.ofctl("-O", "OpenFlow14", "del-groups", "br0")
         self.ofctl("del-flows", "br0")
         self.unixctl("fdb/flush", "br0")
 

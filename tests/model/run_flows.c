@@ -7,18 +7,23 @@
 //   port NUMBER MODE TAG TRUNKS FLOOD
 //                                  MODE trunk, access, native-tagged or native-untagged; TRUNKS
 //                                  "all" or VLANs as in 1,2,3; FLOOD 0 or 1
+//   live NUMBER LIVE               LIVE 0: the port has no link
 //   check FLOW                     would the line be accepted?
-//   begin, commit                  the flows between them come into force together
+//   begin, commit                  what is between them comes into force together
 //   flow FLOW                      add, modify or delete
+//   group GROUP                    add, or put in the place of the one of that number
+//   group_del NUMBER               with the flows that name it
 //   run PORT HEX [PORT HEX]...     one burst of packets
-//   flows                          statistics
+//   flows, groups                  statistics
 //
 // Answers, each followed by the line "done":
 //
-//   error MESSAGE                  of check and flow
+//   error MESSAGE                  of check, flow and group
 //   output INDEX PORT HEX          of packet INDEX of the burst, in the order of sending
 //   drop INDEX REASON
+//   event INDEX                    went to the controller
 //   flow COOKIE PACKETS BYTES
+//   group NUMBER PACKETS BYTES [BUCKET PACKETS BYTES]...
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,6 +32,7 @@
 #include <string.h>
 
 #include "pipeline/flow_set.h"
+#include "pipeline/group_text.h"
 #include "pipeline/pipeline.h"
 
 #define HEADROOM 64
@@ -37,6 +43,7 @@ struct bridge {
 	struct pipeline *pipeline;
 	struct pipeline_sink sink;
 	bool in_transaction;
+	bool dead[OFPORT_MAX + 1]; // ports without a link
 	uint64_t now_ms;
 };
 
@@ -114,6 +121,18 @@ static void sink_learn(
 		pipeline_mac_table(bridge->pipeline), mac, vlan, port, bridge->now_ms / 1000);
 }
 
+static bool sink_packet_in(
+	struct pipeline_sink *sink, const struct packet *packet, const struct packet_in *event)
+{
+	printf("event %u\n", ((const struct block *)packet)->origin);
+	return true;
+}
+
+static bool sink_port_live(struct pipeline_sink *sink, uint16_t port)
+{
+	return !((struct bridge *)((char *)sink - offsetof(struct bridge, sink)))->dead[port];
+}
+
 static struct packet *packet_read(const char *hex, uint16_t port, unsigned index)
 {
 	size_t length = strlen(hex) / 2;
@@ -159,7 +178,8 @@ static void bridge_open(struct bridge *bridge)
 	struct pipeline_config config = {.retirement = {.retire = retire_at_once}};
 
 	memset(bridge, 0, sizeof(*bridge));
-	bridge->sink = (struct pipeline_sink){sink_output, sink_drop, sink_copy, sink_learn};
+	bridge->sink = (struct pipeline_sink){
+		sink_output, sink_drop, sink_copy, sink_learn, sink_packet_in, sink_port_live};
 	bridge->set = flow_set_create();
 	bridge->pipeline = pipeline_create(&config);
 	bridge->now_ms = 1000;
@@ -201,11 +221,21 @@ static void set_port(struct bridge *bridge, char *arguments)
 		die("pipeline_port_set failed");
 }
 
+static void set_live(struct bridge *bridge, const char *arguments)
+{
+	unsigned port, live;
+
+	if (sscanf(arguments, "%u %u", &port, &live) != 2 || port > OFPORT_MAX)
+		die("live needs a number and 0 or 1");
+	bridge->dead[port] = !live;
+}
+
 // --- Flows ---
 
 static void begin(struct bridge *bridge)
 {
 	flow_set_begin(bridge->set);
+	pipeline_begin(bridge->pipeline);
 	bridge->in_transaction = true;
 }
 
@@ -232,7 +262,6 @@ static void commit(struct bridge *bridge)
 	const struct flow_change *changes;
 	size_t count = flow_set_changes(bridge->set, &changes);
 
-	pipeline_begin(bridge->pipeline);
 	for (size_t i = 0; i < count; i++)
 		bring_in(bridge->pipeline, &changes[i]);
 	pipeline_commit(bridge->pipeline);
@@ -263,6 +292,50 @@ static void apply(struct bridge *bridge, const char *text, bool only_check)
 		commit(bridge);
 }
 
+// --- Groups, within a transaction ---
+
+static void put_group(struct bridge *bridge, const char *text)
+{
+	struct flow_warnings warnings = {0};
+	struct flow_error error;
+	struct group group;
+
+	if (group_parse(&group, text, NULL, &warnings, &error))
+		printf("error %s\n", error.message);
+	else if (pipeline_group_put(bridge->pipeline, &group))
+		die("pipeline_group_put failed");
+}
+
+static void remove_group(struct bridge *bridge, uint32_t id)
+{
+	struct flow_request every;
+	struct flow_error error;
+	const struct flow_entry **entries;
+	size_t count;
+
+	if (flow_request_parse(&every, "", FLOW_DELETE, NULL, NULL, &error))
+		die("the parser does not take a delete of all");
+	entries = flow_set_select(bridge->set, &every, false, &count);
+	for (size_t i = 0; entries && i < count; i++)
+		if (actions_refer_to_group(&entries[i]->flow.actions, id) &&
+			flow_set_remove(bridge->set, entries[i]->id))
+			die("flow_set_remove failed");
+	free(entries);
+	flow_request_destroy(&every);
+	if (pipeline_group_remove(bridge->pipeline, id))
+		die("pipeline_group_remove failed");
+}
+
+static void print_group(void *context, const struct group *group, struct pipeline_count total,
+	const struct pipeline_count parts[])
+{
+	printf("group %" PRIu32 " %" PRIu64 " %" PRIu64, group->id, total.packets, total.bytes);
+	for (size_t i = 0; i < group->count; i++)
+		printf(" %" PRIu32 " %" PRIu64 " %" PRIu64, group->buckets[i].id, parts[i].packets,
+			parts[i].bytes);
+	printf("\n");
+}
+
 static bool print_flow(void *context, const struct pipeline_flow_stats *stats)
 {
 	printf("flow 0x%" PRIx64 " %" PRIu64 " %" PRIu64 "\n", stats->flow->cookie, stats->packets,
@@ -288,6 +361,14 @@ static void command(struct bridge *bridge, char *line)
 		commit(bridge);
 	} else if (strcmp(line, "flows") == 0) {
 		pipeline_flow_each(bridge->pipeline, print_flow, NULL);
+	} else if (strcmp(line, "group") == 0) {
+		put_group(bridge, arguments);
+	} else if (strcmp(line, "group_del") == 0) {
+		remove_group(bridge, (uint32_t)strtoul(arguments, NULL, 10));
+	} else if (strcmp(line, "groups") == 0) {
+		pipeline_group_each(bridge->pipeline, print_group, NULL);
+	} else if (strcmp(line, "live") == 0) {
+		set_live(bridge, arguments);
 	} else if (strcmp(line, "port") == 0) {
 		set_port(bridge, arguments);
 	} else if (strcmp(line, "reset") == 0) {
