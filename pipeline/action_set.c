@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <string.h>
 
 #include "pipeline/action_run.h"
 #include "pipeline/packet_write.h"
@@ -9,15 +10,45 @@
 
 // set_field, load, mod_*, write_metadata and move: a field gets other bits.
 
+// Registers and metadata are in the key only, and in no need of anything.
+static inline void write_key_only(struct packet_key *key, enum field_id id,
+	const struct field_value *value, const struct field_value *mask)
+{
+	const struct field *field = field_get(id);
+	uint8_t *at = (uint8_t *)key + field->offset;
+
+	// The value's bytes are the last of its 16.
+	if (field->size == 4) {
+		uint32_t old, bits, changed;
+
+		memcpy(&old, at, sizeof(old));
+		memcpy(&bits, value->bytes + 12, sizeof(bits));
+		memcpy(&changed, mask->bytes + 12, sizeof(changed));
+		old = (old & ~changed) | bits;
+		memcpy(at, &old, sizeof(old));
+	} else {
+		uint64_t old, bits, changed;
+
+		memcpy(&old, at, sizeof(old));
+		memcpy(&bits, value->bytes + 8, sizeof(bits));
+		memcpy(&changed, mask->bytes + 8, sizeof(changed));
+		old = (old & ~changed) | bits;
+		memcpy(at, &old, sizeof(old));
+	}
+}
+
 bool execution_write(struct execution *execution, enum field_id field,
 	const struct field_value *value, const struct field_value *mask)
 {
 	int error;
 
+	if (field_is_key_only(field)) {
+		write_key_only(execution->key, field, value, mask);
+		return true;
+	}
 	if (!packet_has_field(execution->key, field))
 		return true;
-	if (!field_is_key_only(field))
-		execution_settle(execution);
+	execution_settle(execution);
 	error = packet_write_field(execution->packet, execution->key, field, value, mask);
 	if (error == 0)
 		return true;

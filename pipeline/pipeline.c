@@ -69,10 +69,10 @@ struct burst {
 	uint64_t version;
 	uint64_t now_ms;
 	unsigned slot;
-	unsigned needs;   // of the installed flows
-	uint32_t waiting; // packets that have a table to visit, next_table[]
+	unsigned needs;     // of the installed flows
+	uint64_t tables[4]; // bit by table: packets wait for it, waiting[] of the table is theirs
+	uint32_t waiting[PIPELINE_TABLES + 1];
 	uint32_t started; // packets that have come through a table: progress[] is theirs
-	uint8_t next_table[PIPELINE_BURST];
 	struct packet **packets;
 	struct packet_key keys[PIPELINE_BURST];
 	const struct packet_key *key_pointers[PIPELINE_BURST];
@@ -187,6 +187,15 @@ static inline void execution_resume(struct burst *burst, unsigned i)
 	execution->progress = burst->started & 1u << i ? burst->progress[i] : beginning;
 }
 
+static inline void packet_waits(struct burst *burst, unsigned i, unsigned table)
+{
+	uint64_t *word = &burst->tables[table / 64];
+	uint64_t bit = 1ULL << table % 64;
+
+	burst->waiting[table] = (*word & bit ? burst->waiting[table] : 0) | 1u << i;
+	*word |= bit;
+}
+
 SPECIALISED void run_flow(
 	struct burst *burst, unsigned i, const struct installed_flow *flow, const bool traced)
 {
@@ -208,9 +217,8 @@ SPECIALISED void run_flow(
 	}
 	execution->progress.lookups++;
 	burst->progress[i] = execution->progress;
-	burst->next_table[i] = (uint8_t)execution->next_table;
 	burst->started |= 1u << i;
-	burst->waiting |= 1u << i;
+	packet_waits(burst, i, (unsigned)execution->next_table);
 }
 
 static void run_miss(struct burst *burst, unsigned i)
@@ -268,25 +276,16 @@ static __attribute__((cold, noinline)) void trace_table(
 // Goto only goes forward, so walking the tables upwards visits each at most once.
 SPECIALISED void run_waiting(struct burst *burst, unsigned count, const bool traced)
 {
-	while (burst->waiting) {
-		uint8_t lowest = UINT8_MAX;
-		uint32_t at_lowest = 0;
+	for (unsigned word = 0; word < 4; word++) {
+		while (burst->tables[word]) {
+			unsigned table = word * 64 + (unsigned)__builtin_ctzll(burst->tables[word]);
 
-		for (uint32_t left = burst->waiting; left; left &= left - 1) {
-			unsigned i = __builtin_ctz(left);
-
-			if (burst->next_table[i] < lowest) {
-				lowest = burst->next_table[i];
-				at_lowest = 0;
-			}
-			if (burst->next_table[i] == lowest)
-				at_lowest |= 1u << i;
+			burst->tables[word] &= burst->tables[word] - 1;
+			if (traced)
+				trace_table(burst, (uint8_t)table, burst->waiting[table], count);
+			else
+				run_table(burst, (uint8_t)table, burst->waiting[table], count);
 		}
-		burst->waiting &= ~at_lowest;
-		if (traced)
-			trace_table(burst, lowest, at_lowest, count);
-		else
-			run_table(burst, lowest, at_lowest, count);
 	}
 }
 
@@ -407,7 +406,7 @@ SPECIALISED void burst_body(struct burst *burst, unsigned count, const bool trac
 	unsigned needs;
 	uint32_t parsed = 0;
 
-	burst->waiting = 0;
+	memset(burst->tables, 0, sizeof(burst->tables));
 	burst->started = 0;
 	// The version comes first: lines and ports that it needs are there before it is published.
 	burst->version = __atomic_load_n(&pipeline->version, __ATOMIC_ACQUIRE);
