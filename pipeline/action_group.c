@@ -53,6 +53,11 @@ static bool run_bucket(struct execution *execution, const struct installed_group
 	const struct bucket *bucket = &group->group.buckets[index];
 	bool goes_on = true;
 
+	// Groups in buckets of groups multiply; together with lookups they have a bound.
+	if (++execution->progress.lookups > PIPELINE_LOOKUP_LIMIT) {
+		execution_note(execution, DROP_RESUBMIT_LIMIT);
+		return false;
+	}
 	count(execution, group->buckets[index].counter);
 	if (__builtin_expect(execution->observer != NULL, 0))
 		execution->observer->bucket(execution->observer, &group->group, index);
@@ -67,9 +72,12 @@ static bool run_bucket(struct execution *execution, const struct installed_group
 
 // --- Which of them ---
 
+#define LIVENESS_STEPS 4096 // groups that watch groups multiply as well
+
 struct liveness {
 	const struct execution *execution;
 	unsigned depth; // of groups that watch groups
+	unsigned *left; // buckets that may still be looked at; behind that all are dead
 };
 
 static bool group_live(const struct liveness *liveness, uint32_t id);
@@ -83,6 +91,9 @@ static bool bucket_live(void *context, const struct bucket *bucket)
 
 	if (port == OFPORT_NONE && bucket->watch_group == GROUP_NONE)
 		return true;
+	if (*liveness->left == 0)
+		return false;
+	--*liveness->left;
 	if (port <= OFPORT_MAX && execution->ports->by_number[port] &&
 		(!sink->port_live || sink->port_live(sink, port)))
 		return true;
@@ -92,7 +103,7 @@ static bool bucket_live(void *context, const struct bucket *bucket)
 static bool group_live(const struct liveness *liveness, uint32_t id)
 {
 	const struct installed_group *group = group_find(liveness->execution, id);
-	struct liveness deeper = {liveness->execution, liveness->depth + 1};
+	struct liveness deeper = {liveness->execution, liveness->depth + 1, liveness->left};
 
 	if (!group || deeper.depth > GROUP_DEPTH)
 		return false;
@@ -152,7 +163,8 @@ bool action_group_run(struct execution *execution, const struct action *action)
 	const struct installed_group *group = group_find(execution, action->group);
 	// Nothing follows in this list, nor where it was called from.
 	bool at_end = execution->depth == 0 && action + 1 == execution->list_end;
-	struct liveness liveness = {execution, 0};
+	unsigned left = LIVENESS_STEPS;
+	struct liveness liveness = {execution, 0, &left};
 	unsigned chosen;
 
 	if (!group) {

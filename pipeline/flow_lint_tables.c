@@ -84,39 +84,56 @@ static int table_dead_ends(struct lint *lint, unsigned table)
 
 // --- Tables with flows that nothing leads to ---
 
-static void tables_reach(const struct lint *lint, bool reached[LINT_TABLES])
-{
-	uint8_t waiting[LINT_TABLES] = {0}; // each table comes once
-	size_t count = 1;
+struct reach {
+	bool reached[LINT_TABLES];
+	uint8_t waiting[LINT_TABLES]; // each table comes once
+	size_t count;
+};
 
-	reached[0] = true;
-	while (count > 0) {
-		unsigned table = waiting[--count];
+static void reach_add(struct reach *reach, unsigned table)
+{
+	if (reach->reached[table])
+		return;
+	reach->reached[table] = true;
+	reach->waiting[reach->count++] = (uint8_t)table;
+}
+
+// A group is not told to lint, so its buckets may resubmit to any table.
+static void reach_action(struct reach *reach, const struct action *action)
+{
+	uint8_t target;
+
+	if (action_target(action, &target))
+		reach_add(reach, target);
+	for (unsigned table = 0; action->id == ACTION_GROUP && table < LINT_TABLES; table++)
+		reach_add(reach, table);
+}
+
+static void tables_reach(const struct lint *lint, struct reach *reach)
+{
+	reach_add(reach, 0);
+	while (reach->count > 0) {
+		unsigned table = reach->waiting[--reach->count];
 
 		for (size_t i = lint->first[table]; i < lint->first[table + 1]; i++) {
 			const struct action_list *actions = &lint->flows[i].flow->actions;
-			uint8_t target;
 
-			for (size_t a = 0; a < actions->count && !lint->flows[i].hidden; a++) {
-				if (!action_target(&actions->items[a], &target) || reached[target])
-					continue;
-				reached[target] = true;
-				waiting[count++] = target;
-			}
+			for (size_t a = 0; a < actions->count && !lint->flows[i].hidden; a++)
+				reach_action(reach, &actions->items[a]);
 		}
 	}
 }
 
 int lint_tables(struct lint *lint)
 {
-	bool reached[LINT_TABLES] = {0};
+	struct reach reach = {0};
 	int error = 0;
 
-	tables_reach(lint, reached);
+	tables_reach(lint, &reach);
 	for (unsigned table = 0; table < LINT_TABLES && !error; table++) {
 		size_t count = lint->first[table + 1] - lint->first[table];
 
-		if (count > 0 && !reached[table])
+		if (count > 0 && !reach.reached[table])
 			error = lint_add(lint, FLOW_LINT_UNREACHABLE, lint->first[table],
 				FLOW_LINT_NONE,
 				"table %u (%zu flow%s) is never looked up: no flow that can match "

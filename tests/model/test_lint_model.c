@@ -120,7 +120,7 @@ static bool run_program(uint64_t seed, struct totals *totals)
 	static struct model_packet packet;
 	bool good;
 
-	program_open(&program, seed, false);
+	program_open(&program, seed, true);
 	for (unsigned i = 0; i < PACKETS; i++) {
 		model_packet(&program.random, &packet);
 		totals->outputs += packet_run(&program, packet.bytes, packet.length, packet.linear,

@@ -129,6 +129,8 @@ static void test_tables(void **state)
 	assert_findings("actions=NORMAL\npriority=1,ip,actions=goto_table:2\n"
 			"table=2,actions=goto_table:3\ntable=3,actions=NORMAL",
 		NULL, "shadowed 1 0 unreachable 2 - unreachable 3 -");
+	// What the buckets of a group lead to is not known here.
+	assert_findings("actions=group:1\ntable=7,actions=NORMAL", NULL, "");
 	// resubmit goes backwards too.
 	assert_findings(
 		"actions=goto_table:5\ntable=5,actions=resubmit(,3)\ntable=3,actions=NORMAL", NULL,

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,30 @@ static void test_a_loop_of_groups_ends(void **state)
 	assert_int_equal(bench->drops[DROP_RESUBMIT_LIMIT], 1);
 }
 
+// Sixteen groups of sixteen buckets each would be 16^16 buckets.
+static void test_groups_do_not_multiply_without_bound(void **state)
+{
+	struct bench *bench = *state;
+	struct bucket_text buckets[17] = {{NULL}}, watches[17] = {{NULL}};
+	char names[16][24];
+
+	for (uint32_t group = 1; group < 16; group++) {
+		snprintf(names[group], sizeof(names[group]), "group:%u", group + 1);
+		for (unsigned i = 0; i < 16; i++) {
+			buckets[i] = (struct bucket_text){names[group], 0, 0, 0};
+			watches[i] = (struct bucket_text){"output:2", 0, 0, 100 + group + 1};
+		}
+		group_install(bench, group, GROUP_ALL, buckets);
+		group_install(bench, 100 + group, GROUP_FAST_FAILOVER, watches);
+	}
+	install(bench, 1, "udp,udp_dst=80,actions=group:1");
+	install(bench, 2, "udp,udp_dst=81,actions=group:101");
+	send_frame(bench, 80);
+	assert_int_equal(bench->drops[DROP_RESUBMIT_LIMIT], 1);
+	send_frame(bench, 81);
+	assert_int_equal(bench->drops[DROP_NO_BUCKET], 1);
+}
+
 static void test_missing_group(void **state)
 {
 	struct bench *bench = *state;
@@ -254,6 +279,7 @@ int main(void)
 		CASE(test_failover_follows_groups),
 		CASE(test_groups_that_watch_each_other_are_dead),
 		CASE(test_a_loop_of_groups_ends),
+		CASE(test_groups_do_not_multiply_without_bound),
 		CASE(test_missing_group),
 		CASE(test_change_is_in_force_at_commit_and_keeps_counters),
 		CASE(test_abort_leaves_no_trace),
