@@ -125,12 +125,10 @@ static inline int64_t find_slot_in(
 	for (unsigned i = 0; i < 2 * SLOTS; i++) {
 		const struct mac_slot *slot = &table->buckets[pair[i / SLOTS]].slots[i % SLOTS];
 
-		hits |= (unsigned)(__atomic_load_n(&slot->key, __ATOMIC_RELAXED) == key) << i;
+		hits |= (unsigned)(__atomic_load_n(&slot->key, __ATOMIC_ACQUIRE) == key) << i;
 	}
 	if (!hits)
 		return -1;
-	// What is read of the slot is read after its key.
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	hit = (unsigned)__builtin_ctz(hits);
 	return (int64_t)pair[hit / SLOTS] * SLOTS + hit % SLOTS;
 }
