@@ -53,6 +53,7 @@ struct bucket_array {
 struct hash {
 	struct lookup lookup;
 	struct bucket_array *array; // readers: acquire; control: replaced as a whole
+	struct hash_entry *only;    // readers: acquire; the only head of a chain, NULL if not one
 	uint8_t n_words;            // set once, from here on
 	uint8_t word_index[KEY_WORDS];
 	uint64_t word_mask[KEY_WORDS];
@@ -176,6 +177,21 @@ struct hash_probe {
 	const struct hash_entry *entry;
 };
 
+// There is one match only: comparing with it is cheaper than hashing.
+static inline __attribute__((always_inline)) void find_only(const struct hash *hash,
+	const struct hash_entry *only, uint64_t version, const struct packet_key *const keys[],
+	uint32_t wanted, const struct rule *best[], unsigned n)
+{
+	for (uint32_t left = wanted; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+		uint64_t words[KEY_WORDS];
+
+		pack_words(hash, keys[i], words, n);
+		if (words_equal(only->words, words, n))
+			entry_offer(only, version, &best[i]);
+	}
+}
+
 // In stages over the burst, so that the cache misses of all packets overlap: bucket, then entry,
 // then rule.
 static inline __attribute__((always_inline)) void find_n(const struct hash *hash, uint64_t version,
@@ -183,9 +199,14 @@ static inline __attribute__((always_inline)) void find_n(const struct hash *hash
 	unsigned n)
 {
 	const struct bucket_array *array = __atomic_load_n(&hash->array, __ATOMIC_ACQUIRE);
+	const struct hash_entry *only = __atomic_load_n(&hash->only, __ATOMIC_ACQUIRE);
 	struct hash_probe probes[LOOKUP_BURST];
 	uint64_t words[LOOKUP_BURST * KEY_WORDS]; // n for each packet
 
+	if (only) {
+		find_only(hash, only, version, keys, wanted, best, n);
+		return;
+	}
 	for (uint32_t left = wanted; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctz(left);
 
@@ -446,6 +467,19 @@ static void chain_insert(struct hash *hash, struct hash_entry *head, struct hash
 		entry, __ATOMIC_RELEASE);
 }
 
+// After a change.
+static void only_update(struct hash *hash)
+{
+	const struct bucket_array *array = hash->array;
+	struct hash_entry *only = NULL;
+
+	for (uint32_t b = 0; hash->matches == 1 && b <= array->index_mask && !only; b++) {
+		for (unsigned slot = 0; slot < BUCKET_SLOTS && !only; slot++)
+			only = array->buckets[b].entries[slot];
+	}
+	__atomic_store_n(&hash->only, only, __ATOMIC_RELEASE);
+}
+
 static int hash_insert(struct lookup *lookup, struct rule *rule)
 {
 	struct hash *hash = hash_of(lookup);
@@ -476,6 +510,7 @@ static int hash_insert(struct lookup *lookup, struct rule *rule)
 		array_insert(hash->array, entry);
 		hash->matches++;
 	}
+	only_update(hash);
 	lookup->count++;
 	if (lookup->count == 1 || rule->priority > lookup->max_priority)
 		lookup->max_priority = rule->priority;
@@ -508,6 +543,7 @@ static void hash_remove(struct lookup *lookup, struct rule *rule)
 		array_remove(hash->array, head);
 		hash->matches--;
 	}
+	only_update(hash);
 	lookup->count--;
 	hash->retirement.retire(hash->retirement.context, free, entry);
 	// Shrinking is a courtesy; without memory for it the large array just stays.
