@@ -54,10 +54,11 @@ static bool run_bucket(struct execution *execution, const struct installed_group
 	bool goes_on = true;
 
 	// Groups in buckets of groups multiply; together with lookups they have a bound.
-	if (++execution->progress.lookups > PIPELINE_LOOKUP_LIMIT) {
+	if (execution->progress.lookups >= PIPELINE_LOOKUP_LIMIT) {
 		execution_note(execution, DROP_RESUBMIT_LIMIT);
 		return false;
 	}
+	execution->progress.lookups++;
 	count(execution, group->buckets[index].counter);
 	if (__builtin_expect(execution->observer != NULL, 0))
 		execution->observer->bucket(execution->observer, &group->group, index);

@@ -94,6 +94,11 @@ static bool run_bucket(struct run *run, const struct oracle_group *group, size_t
 	const struct action_list *actions = &group->group->buckets[index].actions;
 	bool goes_on = true;
 
+	if (run->lookups == MAX_LOOKUPS) {
+		run->reason = DROP_RESUBMIT_LIMIT;
+		return false;
+	}
+	run->lookups++;
 	run_count(run, group->buckets[index]);
 	run->depth++;
 	if (last || only_sends(actions))
