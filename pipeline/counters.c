@@ -160,4 +160,6 @@ void pipeline_table_stats(
 	stats->blocks = shape.blocks;
 	stats->cost = shape.cost;
 	stats->memory = shape.memory;
+	stats->classifier_rules = shape.classifier_rules;
+	stats->classifier_memory = shape.classifier_memory;
 }

@@ -51,21 +51,27 @@ void flow_table_find(const struct flow_table *table, uint64_t version,
 	const struct rule *best[])
 {
 	const struct view *view = __atomic_load_n(&table->view, __ATOMIC_ACQUIRE);
-	uint32_t passed[FILTER_BLOCKS];
+	const struct accelerator *accelerator = view->accelerator;
+	uint32_t passed[FILTER_BLOCKS], slow;
+	bool filtered;
 
 	if (count < LOOKUP_BURST)
 		wanted &= (1u << count) - 1;
 	for (uint32_t left = wanted; left; left &= left - 1)
 		best[__builtin_ctz(left)] = NULL;
-	if (view->filter)
+	slow = wanted;
+	if (accelerator && (unsigned)__builtin_popcount(wanted) >= accelerator->least)
+		slow = accelerator_find(accelerator, version, keys, wanted, best);
+	filtered = view->filter && (slow || view->open_blocks > 1);
+	if (filtered)
 		filter_packets(view->filter, keys, wanted, passed);
 	for (unsigned e = 0; e < view->count && wanted; e++) {
 		const struct placed *entry = &view->entries[e];
-		uint32_t ask = wanted;
+		uint32_t ask = entry->covered ? slow : wanted;
 
-		if (view->filter && entry->filter_bit != FILTER_NONE)
+		if (filtered && entry->filter_bit != FILTER_NONE)
 			ask &= passed[entry->filter_bit];
-		if (ask && e > 0)
+		if (ask && (e > 0 || accelerator))
 			ask = still_wanted(
 				ask, best, __atomic_load_n(&entry->max_priority, __ATOMIC_RELAXED));
 		if (ask)
@@ -103,10 +109,16 @@ int flow_table_publish(struct flow_table *table)
 	if (!view)
 		return -ENOMEM;
 	view->filter = table->filter;
+	view->accelerator = accelerator_live(table);
+	view->open_blocks = 0;
 	view->count = table->n_structures;
 	for (unsigned s = 0; s < view->count; s++) {
+		struct placed *entry = &view->entries[s];
+
 		table->structures[s].max_priority = table->structures[s].lookup->max_priority;
-		view->entries[s] = table->structures[s];
+		*entry = table->structures[s];
+		entry->covered = view->accelerator && (entry->covered >> table->live & 1);
+		view->open_blocks += entry->lookup->kind == &lookup_bits && !entry->covered;
 	}
 	qsort(view->entries, view->count, sizeof view->entries[0], entry_order);
 	__atomic_store_n(&table->view, view, __ATOMIC_RELEASE);
@@ -159,7 +171,7 @@ static int structure_add(struct flow_table *table, struct lookup *lookup)
 	table->structures = grown;
 	if (lookup->kind == &lookup_bits && filter && filter->next_bit < FILTER_BLOCKS)
 		bit = (uint8_t)filter->next_bit++;
-	grown[table->n_structures++] = (struct placed){lookup, 0, bit};
+	grown[table->n_structures++] = (struct placed){lookup, 0, bit, 0};
 	return 0;
 }
 
@@ -354,6 +366,7 @@ int flow_table_insert(struct flow_table *table, struct rule *rule)
 	group_link(group, rule);
 	table->count++;
 	table->in_blocks += home->kind == &lookup_bits;
+	accelerator_note_insert(table, rule);
 	reshape_if_due(table,
 		table->n_groups > masks_before && table->n_groups == FLOW_TABLE_FEW_MASKS + 1);
 	return 0;
@@ -367,6 +380,7 @@ void flow_table_remove(struct flow_table *table, struct rule *rule)
 	table->in_blocks -= home->kind == &lookup_bits;
 	table->count--;
 	home->kind->remove(home, rule);
+	accelerator_note_remove(table, rule);
 	group_unlink(group, rule);
 	rule->home = NULL;
 	if (home->count == 0)
@@ -395,6 +409,7 @@ void flow_table_destroy(struct flow_table *table)
 {
 	if (!table)
 		return;
+	accelerator_end(table);
 	for (unsigned s = 0; s < table->n_structures; s++)
 		table->structures[s].lookup->kind->destroy(table->structures[s].lookup);
 	for (unsigned c = 0; table->chains && c < table->n_chains; c++) {
@@ -414,6 +429,8 @@ void flow_table_destroy(struct flow_table *table)
 
 void flow_table_shape(const struct flow_table *table, struct flow_table_shape *shape)
 {
+	const struct accelerator *accelerator = accelerator_live(table);
+
 	memset(shape, 0, sizeof *shape);
 	shape->rules = table->count;
 	shape->memory = sizeof *table + table->n_chains * sizeof table->chains[0] +
@@ -421,6 +438,14 @@ void flow_table_shape(const struct flow_table *table, struct flow_table_shape *s
 	if (table->filter) {
 		shape->cost += FILTER_COST;
 		shape->memory += sizeof *table->filter;
+	}
+	if (accelerator) {
+		shape->classifier_rules = accelerator->count - accelerator->empty;
+		shape->classifier_memory =
+			sizeof *accelerator + accelerator->count * sizeof accelerator->rules[0] +
+			accelerator->classifier->memory(accelerator->state);
+		shape->memory += shape->classifier_memory;
+		shape->cost += accelerator->classifier->cost(accelerator->state);
 	}
 	for (unsigned s = 0; s < table->n_structures; s++) {
 		const struct lookup *lookup = table->structures[s].lookup;

@@ -8,6 +8,7 @@
 // immutable list of structures, ordered by the highest priority in each, that is replaced as a
 // whole. The result of a lookup does not depend on the layout.
 
+#include "pipeline/classifier.h"
 #include "pipeline/lookup.h"
 
 struct flow_table;
@@ -35,5 +36,16 @@ struct flow_table_shape {
 	unsigned blocks;
 	unsigned cost; // estimated worst case, cycles per lookup
 	size_t memory; // bytes
+	size_t classifier_rules;  // of the rules, so many are in the classifier that is in use
+	size_t classifier_memory; // of the memory
 };
+// Control thread, asked several times a second. A job to build a classifier for this table, if it
+// is time for that: the table is large, and has no classifier or one that is out of date, and does not
+// change so fast that it would be for nothing. NULL: nothing to do, or no memory. There is one job
+// for a table at a time. `now_ms` is any steady clock.
+struct classifier_job *flow_table_job(
+	struct flow_table *table, const struct classifier *classifier, uint64_t now_ms);
+// For tests: classifiers for small tables too, at once.
+void flow_table_job_eagerly(bool eagerly);
+
 void flow_table_shape(const struct flow_table *table, struct flow_table_shape *shape);

@@ -36,7 +36,7 @@ static int group_order(const void *a, const void *b)
 	return memcmp(&x->mask, &y->mask, sizeof x->mask);
 }
 
-static int rule_order(const void *a, const void *b)
+int rule_order(const void *a, const void *b)
 {
 	const struct rule *x = *(struct rule *const *)a, *y = *(struct rule *const *)b;
 
@@ -143,24 +143,24 @@ static bool rule_covers(const struct rule *rule, const struct rule *other)
 	return true;
 }
 
-// Does rules[index] hide most of the rules behind it? A sample tells.
-static bool rule_hides(const struct layout *layout, size_t index)
+// Does rules[index] hide most of the rules from there to `to`? A sample tells.
+static bool rule_hides(const struct layout *layout, size_t index, size_t to)
 {
-	size_t step = (layout->n_rules - index) / 64 + 1, covered = 0, asked = 0;
+	size_t step = (to - index) / 64 + 1, covered = 0, asked = 0;
 
-	for (size_t r = index + 1; r < layout->n_rules; r += step, asked++)
+	for (size_t r = index + 1; r < to; r += step, asked++)
 		covered += rule_covers(layout->rules[index], layout->rules[r]);
 	return covered * 4 > asked * 3;
 }
 
 // Access lists often have a rule for everything half way down. Most packets that get so far end
 // there; the rules behind it must not be mixed with those before it, or all would be asked. The
-// rules are in order. Returns the number of rules up to such a one, or all.
-static size_t tier_end(const struct layout *layout)
+// rules are in order. Returns where those behind the first such one begin, or `to`.
+static size_t tier_end(const struct layout *layout, size_t from, size_t to)
 {
 	unsigned fewest = UINT32_MAX, tries = 8;
 
-	for (size_t r = 0; r + LOOKUP_BITS_RULES < layout->n_rules && tries; r++) {
+	for (size_t r = from; r + LOOKUP_BITS_RULES < to && tries; r++) {
 		unsigned bits = mask_bits(layout->rules[r]);
 
 		if (bits >= fewest)
@@ -169,23 +169,45 @@ static size_t tier_end(const struct layout *layout)
 		if (bits > 64)
 			continue;
 		tries--;
-		if (rule_hides(layout, r))
+		if (rule_hides(layout, r, to))
 			return r + 1;
 	}
-	return layout->n_rules;
+	return to;
 }
 
+static int layout_order(const void *a, const void *b)
+{
+	int x = rule_covered(*(struct rule *const *)a), y = rule_covered(*(struct rule *const *)b);
+
+	return x != y ? y - x : rule_order(a, b);
+}
+
+// Divides the rules `from` to `to` - 1, as tier_divide() does, in one tier or two.
+static unsigned tiers_divide(struct layout *layout, unsigned n_blocks, size_t from, size_t to)
+{
+	size_t end = to;
+
+	if (to - from > FILTER_MIN_BLOCKS * LOOKUP_BITS_RULES)
+		end = tier_end(layout, from, to);
+	n_blocks = tier_divide(layout, n_blocks, from, end);
+	return end < to ? tier_divide(layout, n_blocks, end, to) : n_blocks;
+}
+
+// Rules that are in an accelerator do not share blocks with others: packets seldom look there.
 static unsigned layout_divide(struct layout *layout)
 {
-	size_t end = layout->n_rules;
-	unsigned n_blocks;
+	unsigned n_blocks = 0;
+	size_t from = 0;
 
-	qsort(layout->rules, layout->n_rules, sizeof layout->rules[0], rule_order);
-	if (layout->n_rules > FILTER_MIN_BLOCKS * LOOKUP_BITS_RULES)
-		end = tier_end(layout);
-	n_blocks = tier_divide(layout, 0, 0, end);
-	if (end < layout->n_rules)
-		n_blocks = tier_divide(layout, n_blocks, end, layout->n_rules);
+	qsort(layout->rules, layout->n_rules, sizeof layout->rules[0], layout_order);
+	layout->first[0] = 0;
+	for (size_t r = 1; r <= layout->n_rules; r++) {
+		if (r < layout->n_rules &&
+			rule_covered(layout->rules[r]) == rule_covered(layout->rules[from]))
+			continue;
+		n_blocks = tiers_divide(layout, n_blocks, from, r);
+		from = r;
+	}
 	return n_blocks;
 }
 
@@ -216,6 +238,7 @@ static int layout_blocks(
 		layout->structures[layout->n_structures++] = (struct placed){
 			.lookup = block,
 			.filter_bit = filtered ? (uint8_t)b : FILTER_NONE,
+			.covered = rule_covered(layout->rules[layout->first[b]]),
 		};
 		layout->n_blocks++;
 	}
@@ -255,7 +278,8 @@ static void layout_settle(struct layout *layout, struct flow_table *table,
 	for (unsigned b = 0; b < layout->n_blocks; b++) {
 		for (size_t r = layout->first[b]; r < layout->first[b + 1]; r++)
 			layout->rules[r]->home = blocks[b].lookup;
-		if (blocks[b].lookup->count < LOOKUP_BITS_RULES && !layout->filter)
+		if (blocks[b].lookup->count < LOOKUP_BITS_RULES && !layout->filter &&
+			!blocks[b].covered)
 			table->open = blocks[b].lookup;
 	}
 	for (unsigned g = 0; g < table->n_groups; g++) {
@@ -316,7 +340,7 @@ int flow_table_reshape(struct flow_table *table)
 {
 	struct layout layout = {0};
 	struct group **groups = groups_sorted(table);
-	size_t n_blocks = BLOCKS_MAX(table->count) + 2; // in two tiers
+	size_t n_blocks = BLOCKS_MAX(table->count) + 8; // of four kinds in two tiers each
 	int error = groups ? 0 : -ENOMEM;
 
 	if (groups && !layout_is_needed(table, groups)) {

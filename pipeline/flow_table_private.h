@@ -15,6 +15,10 @@
 // filter tells which of them a packet has to look into. But rules that are hidden behind one that
 // matches nearly everything are kept apart from those before it.
 //
+// A table of many rules may have an accelerator: a classifier for the rules that were in blocks at
+// some time. They still are, in blocks that are called covered. A packet asks the accelerator first,
+// and looks into covered blocks only if the rule that was best then does not count any more.
+//
 // Fields say who touches them: control (the one writer), readers, or both.
 
 #include "pipeline/flow_table.h"
@@ -47,11 +51,28 @@ struct placed {
 	struct lookup *lookup;
 	uint16_t max_priority; // for readers; control may raise it in place
 	uint8_t filter_bit;
+	// A block all of whose rules are in the accelerator. In the table: bit 1 << a for accelerator
+	// a; in a view: for the one in use.
+	uint8_t covered;
+};
+
+#define ACCELERATOR_NONE UINT16_MAX // the rule is not in it
+
+// A classifier and what its results mean.
+struct accelerator {
+	const struct classifier *classifier;
+	void *state;         // of classifier; NULL while it is being built
+	unsigned least;      // packets, for which it is worth while
+	uint32_t count;      // slots
+	uint32_t empty;      // control: of them, those whose rules were removed
+	struct rule *rules[]; // readers: acquire; control empties slots
 };
 
 // What readers see. Structures are sorted by max_priority, highest first.
 struct view {
 	const struct filter *filter; // or NULL
+	const struct accelerator *accelerator; // or NULL
+	unsigned open_blocks;                  // those that are not covered
 	unsigned count;
 	struct placed entries[];
 };
@@ -70,6 +91,19 @@ struct flow_table {
 	size_t count;          // rules
 	size_t in_blocks;      // of them
 	size_t changes;        // since the last reshaping
+	// The one in use is accelerators[live], the one that is being built the other; each or NULL.
+	struct accelerator *accelerators[2];
+	unsigned live;
+	struct classifier_job *job;
+	struct {
+		uint64_t changes;    // of the table, ever
+		uint64_t seen;       // of them, when a job was last asked for
+		uint64_t snapshot;   // and when a job last began
+		uint64_t refused;    // and when nothing could be built; 0: never
+		uint64_t changed_ms; // when changes were last noticed
+		uint64_t wait_ms;    // how long a change may wait
+		uint64_t next_ms;    // no job before
+	} build;
 };
 
 // Makes readers see table->structures. 0 or -ENOMEM.
@@ -90,6 +124,34 @@ void filter_add(struct filter *filter, unsigned bit, const struct rule *rule);
 // BLOCKS_MAX(to - from).
 #define BLOCKS_MAX(count) (2 * (count) / LOOKUP_BITS_RULES + 1)
 unsigned rules_cluster(struct rule *rules[], size_t from, size_t to, size_t first[]);
+
+// rule_better() for qsort() of pointers to rules.
+int rule_order(const void *a, const void *b);
+
+// Which accelerators is the rule in? Bits as in struct placed.
+static inline uint8_t rule_covered(const struct rule *rule)
+{
+	return (uint8_t)((rule->slots[0] != ACCELERATOR_NONE) |
+			 (rule->slots[1] != ACCELERATOR_NONE) << 1);
+}
+
+// The accelerator that readers use; NULL: none.
+static inline struct accelerator *accelerator_live(const struct flow_table *table)
+{
+	return table->accelerators[table->live];
+}
+
+// Fills in best[] as far as the accelerator knows, and returns the packets that have to look into
+// covered blocks because it does not.
+uint32_t accelerator_find(const struct accelerator *accelerator, uint64_t version,
+	const struct packet_key *const keys[], uint32_t wanted, const struct rule *best[]);
+
+// A rule has come or, before it forgets where it was, goes.
+void accelerator_note_insert(struct flow_table *table, struct rule *rule);
+void accelerator_note_remove(struct flow_table *table, struct rule *rule);
+
+// With the table: no readers are left, and the rules may be gone.
+void accelerator_end(struct flow_table *table);
 
 // Lay the table out anew for the rules that are in it. 0, or -ENOMEM and nothing has changed.
 int flow_table_reshape(struct flow_table *table);

@@ -40,6 +40,7 @@ struct rule {
 	struct lookup *home;
 	struct rule *next, *previous;
 	uint16_t priority;
+	uint16_t slots[2]; // control: in its table's accelerators
 	struct packet_key value;
 	struct packet_key mask;
 };

@@ -20,6 +20,7 @@ struct pipeline *pipeline_create(const struct pipeline_config *config)
 		return NULL;
 	pipeline->retirement = config->retirement;
 	pipeline->metering = config->metering;
+	pipeline->classifier = config->classifier;
 	pipeline->version = 1;
 	pipeline->needs = 1;
 	pipeline->macs =
@@ -51,6 +52,21 @@ void pipeline_destroy(struct pipeline *pipeline)
 struct mac_table *pipeline_mac_table(struct pipeline *pipeline)
 {
 	return pipeline->macs;
+}
+
+// Every table has its turn, so that none that changes all the time keeps the others waiting.
+struct classifier_job *pipeline_classifier_job(struct pipeline *pipeline, uint64_t now_ms)
+{
+	struct classifier_job *job = NULL;
+
+	for (unsigned t = 0; t < PIPELINE_TABLES && pipeline->classifier && !job; t++) {
+		struct flow_table *table = pipeline->tables[pipeline->next_job];
+
+		pipeline->next_job = (pipeline->next_job + 1) % PIPELINE_TABLES;
+		if (table)
+			job = flow_table_job(table, pipeline->classifier, now_ms);
+	}
+	return job;
 }
 
 // --- Packets ---

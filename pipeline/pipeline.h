@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/classifier.h"
 #include "pipeline/drop_reason.h"
 #include "pipeline/flow.h"
 #include "pipeline/group.h"
@@ -48,6 +49,7 @@ struct pipeline_config {
 	uint32_t mac_aging;	 // seconds, 0: default
 	struct retirement retirement;
 	const struct metering *metering; // NULL: there can be no meters
+	const struct classifier *classifier; // NULL: tables of many rules do without
 };
 
 struct pipeline *pipeline_create(const struct pipeline_config *config); // NULL: out of memory
@@ -134,9 +136,16 @@ struct pipeline_table_stats {
 	size_t flows;
 	unsigned hashes, blocks, cost;
 	size_t memory;
+	size_t classifier_rules, classifier_memory; // the latter is in memory, too
 };
 void pipeline_table_stats(const struct pipeline *pipeline, uint8_t table,
 		struct pipeline_table_stats *stats);
+
+// --- Classifiers for tables of many rules (control thread) ---
+
+// To be asked several times a second, between transactions: a classifier that is to be built for
+// some table, or NULL. `now_ms` is any steady clock. See pipeline/classifier.h for what to do with it.
+struct classifier_job *pipeline_classifier_job(struct pipeline *pipeline, uint64_t now_ms);
 
 // --- Packets (reader threads) ---
 

@@ -109,6 +109,8 @@ struct pipeline {
 	struct retirement retirement; // set once
 	struct counter_pool counters;
 	const struct metering *metering;     // set once
+	const struct classifier *classifier; // set once
+	unsigned next_job;                   // control: the table whose turn it is
 	struct versioned_set groups, meters; // readers: ro
 	struct flow_store *flows;            // control: installed flows by id, see pipeline.c
 	uint8_t needs;             // readers: ro; what has to be parsed for the installed flows

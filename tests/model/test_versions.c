@@ -6,7 +6,9 @@
 #include <time.h>
 
 #include "pipeline/flow_text.h"
+#include "pipeline/flow_table.h"
 #include "pipeline/pipeline.h"
+#include "tests/model/naive_classifier.h"
 
 // One writer, two readers, no locks: what a burst sees is one version of all tables.
 //
@@ -14,7 +16,8 @@
 // table 7 sends that number, and only that, to port 2. A reader that saw half of a transaction
 // would miss in table 7. Meanwhile rules come and go beside them, so that the lookup structures
 // grow, change their kind and are retired, and MAC addresses are learned and looked up. Grace
-// periods are counted by hand: a reader bumps its count between bursts.
+// periods are counted by hand: a reader bumps its count between bursts. A thread of its own builds
+// classifiers for the tables, which come into use when they are out of date.
 //
 // Usage: test_versions [TRANSACTIONS]. To be run under ThreadSanitizer too.
 
@@ -34,6 +37,9 @@ struct world {
 	bool stop;
 	struct retired *first, **last;
 	uint64_t freed;
+	struct classifier_job *job; // the writer's; or NULL
+	struct classifier_job *to_build, *built; // to and from the builder; or NULL
+	uint64_t classifiers; // that came into use
 };
 
 struct reader {
@@ -203,6 +209,43 @@ static void stage(struct world *world, unsigned version)
 			"remove noise");
 }
 
+// --- Classifiers ---
+
+static void *run_builder(void *argument)
+{
+	struct world *world = argument;
+
+	while (!__atomic_load_n(&world->stop, __ATOMIC_ACQUIRE)) {
+		struct classifier_job *job =
+			__atomic_exchange_n(&world->to_build, NULL, __ATOMIC_ACQ_REL);
+
+		if (!job) {
+			sched_yield();
+			continue;
+		}
+		classifier_job_run(job);
+		__atomic_store_n(&world->built, job, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static void classifiers_step(struct world *world)
+{
+	struct classifier_job *built;
+
+	if (!world->job) {
+		world->job = pipeline_classifier_job(world->pipeline, 0);
+		__atomic_store_n(&world->to_build, world->job, __ATOMIC_RELEASE);
+		return;
+	}
+	built = __atomic_exchange_n(&world->built, NULL, __ATOMIC_ACQ_REL);
+	if (!built)
+		return;
+	world->classifiers += built->state && built->table;
+	classifier_job_end(built, 0);
+	world->job = NULL;
+}
+
 static void write_versions(struct world *world, unsigned transactions)
 {
 	for (unsigned version = 2; version < transactions + 2; version++) {
@@ -213,6 +256,7 @@ static void write_versions(struct world *world, unsigned transactions)
 			stage(world, version);
 		}
 		pipeline_commit(world->pipeline);
+		classifiers_step(world);
 		reclaim(world, false);
 	}
 }
@@ -221,11 +265,13 @@ int main(int argc, char **argv)
 {
 	unsigned transactions = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000;
 	struct world world = {.last = &world.first};
-	struct pipeline_config config = {.retirement = {retire, &world}};
+	struct pipeline_config config = {
+		.retirement = {retire, &world}, .classifier = &naive_classifier};
 	struct reader readers[READERS];
-	pthread_t threads[READERS];
+	pthread_t threads[READERS], builder;
 	uint64_t dropped = 0;
 
+	flow_table_job_eagerly(true);
 	world.pipeline = pipeline_create(&config);
 	must(!world.pipeline, "create");
 	for (uint16_t number = 1; number <= 2; number++) {
@@ -243,6 +289,7 @@ int main(int argc, char **argv)
 		must(pipeline_reader_add(world.pipeline, r), "reader");
 		must(pthread_create(&threads[r], NULL, run_reader, &readers[r]), "thread");
 	}
+	must(pthread_create(&builder, NULL, run_builder, &world), "thread");
 	write_versions(&world, transactions);
 	__atomic_store_n(&world.stop, true, __ATOMIC_RELEASE);
 	for (unsigned r = 0; r < READERS; r++) {
@@ -251,8 +298,12 @@ int main(int argc, char **argv)
 			readers[r].sent, readers[r].dropped);
 		dropped += readers[r].dropped;
 	}
+	pthread_join(builder, NULL);
+	if (world.job)
+		classifier_job_end(world.job, 0);
 	reclaim(&world, true);
+	printf("%lu classifiers came into use\n", world.classifiers);
 	printf("%u transactions, %lu pieces of memory retired\n", transactions, world.freed);
 	pipeline_destroy(world.pipeline);
-	return dropped ? 1 : 0;
+	return dropped || world.classifiers == 0 ? 1 : 0;
 }
