@@ -3,9 +3,9 @@
 
 // Classifiers: compiled forms of many rules that are quick to search and slow to make.
 //
-// The pipeline has none itself; whoever creates it may give one. A flow table of many rules gets one
-// built from copies of its rules, aside, while lookups go on without it, and asks it first from then
-// on. What changes in the table afterwards does not change the classifier, see
+// The pipeline has none itself; whoever creates it may give one. A flow table of many rules gets
+// one built from copies of its rules, aside, while lookups go on without it, and asks it first from
+// then on. What changes in the table afterwards does not change the classifier, see
 // pipeline/flow_table_accelerator.c.
 //
 // The control thread asks a pipeline for a job, gives it to a thread that has time for it, and ends
@@ -34,12 +34,12 @@ struct classifier_rules {
 
 // All functions may be called by any number of threads at once, for different states.
 struct classifier {
-	// NULL: these rules do not suit it, for their number, their shape, or what it would cost in time
-	// or memory. May take seconds; keeps nothing of `rules`.
+	// NULL: these rules do not suit it, for their number, their shape, or what it would cost in
+	// time or memory. May take seconds; keeps nothing of `rules`.
 	void *(*build)(const struct classifier_rules *rules);
 	void (*destroy)(void *state); // NULL is legal
-	// Readers, any number at once. results[i] becomes the index of the best rule for keys[i], or
-	// CLASSIFIER_NONE. count is at most LOOKUP_BURST.
+	// Readers, any number at once. results[i] becomes the index of the best rule for keys[i],
+	// or CLASSIFIER_NONE. count is at most LOOKUP_BURST.
 	void (*classify)(const void *state, const struct packet_key *const keys[], unsigned count,
 		uint32_t results[]);
 	size_t (*memory)(const void *state); // bytes

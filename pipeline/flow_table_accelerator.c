@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Accelerators of flow tables: when they are built, and when they are taken out.
 //
-// A job begins with a snapshot: the rules that are in blocks get slots, in order, and copies of what
-// they match go to whoever builds the classifier. From then on new rules go into new blocks, and
-// reshaping keeps those with slots apart from those without (rule_covered()). So when the classifier
-// comes back, the covered blocks hold rules of the snapshot and no others, and readers get the whole
-// in one new view. While one accelerator is in use the next may be under construction: rules have
-// two slots.
+// A job begins with a snapshot: the rules that are in blocks get slots, in order, and copies of
+// what they match go to whoever builds the classifier. From then on new rules go into new blocks,
+// and reshaping keeps those with slots apart from those without (rule_covered()). So when the
+// classifier comes back, the covered blocks hold rules of the snapshot and no others, and readers
+// get the whole in one new view. While one accelerator is in use the next may be under
+// construction: rules have two slots.
 //
 // A lookup gives the best rule of the snapshot. If the reader can see it, no other rule of the
 // snapshot is better. If it cannot, because the rule is dead, is yet to be born, or is gone and its
@@ -26,10 +26,9 @@
 #define RULES_MIN (LOOKUP_BITS_RULES + 1) // to build for; one block is fast enough
 #define RULES_FEW (LOOKUP_BITS_RULES / 2) // to keep it for
 #define BUILD_PAUSE 10
-#define WAIT_MS 2000      // for a few changes to be followed by more
-#define WAIT_BUILDS 50    // the same in builds, if these are long
-#define BURST_LEAST 4     // packets for which a classifier beats few blocks
-#define BLOCKS_FEW 4
+#define WAIT_MS 2000   // for a few changes to be followed by more
+#define WAIT_BUILDS 50 // the same in builds, if these are long
+#define BURST_LEAST 4  // packets for which a classifier is asked; for fewer it is slower
 
 static bool eager; // by a test
 
@@ -87,7 +86,7 @@ static void accelerator_forget(
 			accelerator->rules[s]->slots[which] = ACCELERATOR_NONE;
 	}
 	for (unsigned s = 0; s < table->n_structures; s++)
-		table->structures[s].covered &= (uint8_t)~(1u << which);
+		table->structures[s].covered &= (uint8_t) ~(1u << which);
 	table->retirement.retire(table->retirement.context, accelerator_free, accelerator);
 }
 
@@ -147,8 +146,7 @@ void accelerator_note_remove(struct flow_table *table, struct rule *rule)
 
 		if (rule->slots[which] == ACCELERATOR_NONE)
 			continue;
-		__atomic_store_n(
-			&accelerator->rules[rule->slots[which]], NULL, __ATOMIC_RELEASE);
+		__atomic_store_n(&accelerator->rules[rule->slots[which]], NULL, __ATOMIC_RELEASE);
 		accelerator->empty++;
 		rule->slots[which] = ACCELERATOR_NONE;
 	}
@@ -270,19 +268,17 @@ static struct classifier_job *job_make(
 // From now on the rules of the snapshot know that they are in it.
 static void snapshot_settle(struct flow_table *table, struct accelerator *accelerator)
 {
-	unsigned next = table->live ^ 1, blocks = 0;
+	unsigned next = table->live ^ 1;
 
 	table->accelerators[next] = accelerator;
 	for (uint32_t s = 0; s < accelerator->count; s++)
 		accelerator->rules[s]->slots[next] = (uint16_t)s;
 	for (unsigned s = 0; s < table->n_structures; s++) {
-		if (table->structures[s].lookup->kind != &lookup_bits)
-			continue;
-		table->structures[s].covered |= (uint8_t)(1u << next);
-		blocks++;
+		if (table->structures[s].lookup->kind == &lookup_bits)
+			table->structures[s].covered |= (uint8_t)(1u << next);
 	}
 	table->open = NULL;
-	accelerator->least = blocks > BLOCKS_FEW || eager ? 1 : BURST_LEAST;
+	accelerator->least = eager ? 1 : BURST_LEAST;
 	table->build.snapshot = table->build.changes;
 }
 
