@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datapath/classifier_acl.h"
 #include "datapath/clock.h"
 #include "datapath/datapath.h"
 #include "datapath/metering.h"
@@ -77,6 +78,7 @@ static struct bridge *bridge_create(
 		.mac_aging = limits->aging,
 		.retirement = rcu_retirement(&datapath->rcu),
 		.metering = &datapath_metering,
+		.classifier = &classifier_acl,
 	};
 
 	if (!bridge)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "datapath/builder.h"
 #include "datapath/log.h"
 #include "datapath/packet_in.h"
 #include "datapath/pmd.h"
@@ -74,6 +75,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 		ports_refresh(datapath);
 	pmd_learn(datapath);
 	bridges_age(datapath);
+	builder_step(datapath->builder, datapath);
 	rcu_drain(&datapath->rcu);
 }
 
@@ -108,6 +110,12 @@ bool datapath_init(struct datapath *datapath, struct rpc_error *error)
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
 		return false;
 	}
+	datapath->builder = builder_create();
+	if (!datapath->builder) {
+		rpc_error_set(
+			error, RPC_INTERNAL_ERROR, "no thread to start: %s", strerror(errno));
+		return false;
+	}
 	event_add(datapath->wake_event, NULL);
 	event_add(datapath->tick_event, &tick);
 	datapath->learn_sleeping = true;
@@ -118,6 +126,8 @@ bool datapath_init(struct datapath *datapath, struct rpc_error *error)
 void datapath_end(struct datapath *datapath)
 {
 	pmd_stop_all(datapath);
+	builder_destroy(datapath->builder);
+	datapath->builder = NULL;
 	for (unsigned i = 0; i < BRIDGES_MAX; i++) {
 		if (datapath->bridges[i])
 			bridge_delete(datapath->bridges[i]);

@@ -21,6 +21,7 @@
 #include "datapath/rcu.h"
 #include "rpc/rpc_server.h"
 
+struct builder;
 struct pmd;
 
 struct datapath {
@@ -39,6 +40,7 @@ struct datapath {
 	struct poll_wanted *wanted;             // NULL: no plan was set
 	struct port_counters removed;           // of ports that are gone
 	struct port_counters packet_outs_before; // of PMD threads that are gone
+	struct builder *builder;                // of classifiers
 	struct event *wake_event;               // wake_fd
 	struct event *tick_event, *learn_event; // timers
 	unsigned ticks;

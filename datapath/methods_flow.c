@@ -199,6 +199,21 @@ static json_t *stats(void *context, json_t *params, struct rpc_error *error)
 	return flows;
 }
 
+static json_t *table_stats(int number, const struct pipeline_table_stats *stats)
+{
+	json_t *table = json_pack("{s:i, s:I, s:I, s:I, s:i, s:i, s:i, s:I}", "table", number,
+		"flows", (json_int_t)stats->flows, "lookups", (json_int_t)stats->lookups,
+		"matched", (json_int_t)stats->matched, "hashes", (int)stats->hashes, "blocks",
+		(int)stats->blocks, "cost", (int)stats->cost, "memory",
+		(json_int_t)stats->memory);
+
+	if (stats->classifier_rules)
+		json_object_set_new(table, "classifier",
+			json_pack("{s:I, s:I}", "rules", (json_int_t)stats->classifier_rules,
+				"memory", (json_int_t)stats->classifier_memory));
+	return table;
+}
+
 static json_t *tables(void *context, json_t *params, struct rpc_error *error)
 {
 	struct bridge *bridge = bridge_get(context, params, error);
@@ -213,12 +228,7 @@ static json_t *tables(void *context, json_t *params, struct rpc_error *error)
 		pipeline_table_stats(bridge->pipeline, (uint8_t)number, &one);
 		if (one.flows == 0 && one.lookups == 0)
 			continue;
-		json_array_append_new(
-			all, json_pack("{s:i, s:I, s:I, s:I, s:i, s:i, s:i, s:I}", "table", number,
-				     "flows", (json_int_t)one.flows, "lookups",
-				     (json_int_t)one.lookups, "matched", (json_int_t)one.matched,
-				     "hashes", (int)one.hashes, "blocks", (int)one.blocks, "cost",
-				     (int)one.cost, "memory", (json_int_t)one.memory));
+		json_array_append_new(all, table_stats(number, &one));
 	}
 	return all;
 }
@@ -361,7 +371,8 @@ const struct rpc_method methods_flow[] = {
 	{"flow.stats", stats, params_stats, 0, "[[id, packets, bytes, idle_ms]]",
 		"Counters of flows; idle_ms is -1 if no packet has ever hit."},
 	{"flow.tables", tables, params_bridge, 0,
-		"[{table, flows, lookups, matched, hashes, blocks, cost, memory}]",
+		"[{table, flows, lookups, matched, hashes, blocks, cost, memory, "
+		"classifier?: {rules, memory}}]",
 		"The flow tables that are or were in use."},
 	{"flow.trace", trace, params_trace, 0,
 		"{packet, steps, steps_omitted, outputs, outputs_omitted, drop?, help?}",

@@ -169,6 +169,7 @@ int ofctl_dump_ports(struct ofctl *ofctl)
 static void tables_print(const struct ofctl *ofctl, const json_t *result, FILE *out)
 {
 	static const char *const members[] = {"hashes", "blocks", "cost", "memory"};
+	const json_t *classifier;
 	size_t index;
 	json_t *table;
 
@@ -181,6 +182,10 @@ static void tables_print(const struct ofctl *ofctl, const json_t *result, FILE *
 			fprintf(out, "%s %s=%lld", i > 0 ? "," : "", members[i],
 				total_of(json_object_get(table, members[i])));
 		putc('\n', out);
+		classifier = json_object_get(table, "classifier");
+		if (classifier)
+			fprintf(out, "    classifier: rules=%lld, memory=%lld\n",
+				number_of(classifier, "rules"), number_of(classifier, "memory"));
 	}
 }
 

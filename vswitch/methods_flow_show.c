@@ -279,7 +279,8 @@ const struct rpc_method flow_show_methods[] = {
 	{"flow.aggregate", flow_aggregate, aggregate_params, 0, "{packets, bytes, flows}",
 		"The sums over the flows that are selected."},
 	{"flow.tables", flow_tables, tables_params, 0,
-		"[{table, flows, lookups, matched, hashes, blocks, cost, memory}]",
+		"[{table, flows, lookups, matched, hashes, blocks, cost, memory, "
+		"classifier?: {rules, memory}}]",
 		"The flow tables that are or were in use."},
 	{0},
 };
