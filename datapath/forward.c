@@ -10,6 +10,7 @@
 
 #include "datapath/clock.h"
 #include "datapath/mbuf_pool.h"
+#include "datapath/mbuf_tail.h"
 #include "datapath/packet_in.h"
 
 // A packet as the pipeline knows it, and its buffer.
@@ -85,15 +86,18 @@ static void flush_all(struct pmd *pmd)
 {
 	for (unsigned i = 0; i < pmd->flush_count; i++) {
 		struct port_slot *slot = pmd->flush[i];
+		struct port *port = slot->port;
 
 		slot->listed = false;
 		if (slot->staged > 0)
 			slot_flush(pmd, slot);
+		if (port->ops->tx_done)
+			port->ops->tx_done(port, pmd->slot);
 	}
 	pmd->flush_count = 0;
 }
 
-static inline void stage(struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbuf)
+static inline void stage_plain(struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbuf)
 {
 	if (unlikely(!slot->listed)) {
 		slot->listed = true;
@@ -105,19 +109,38 @@ static inline void stage(struct pmd *pmd, struct port_slot *slot, struct rte_mbu
 		slot_flush(pmd, slot);
 }
 
-// The port cannot send chains: copy the frame into one buffer of the port's own pool, which is
+// A packet that is not in one buffer, for a port that may want it to be. Its tail is fetched, and
+// if the port cannot send chains, a chain is copied into one buffer of the port's own pool, which is
 // made for its MTU.
-static void stage_flat(struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbuf)
+static __attribute__((noinline)) void stage_parts(
+	struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbuf)
 {
-	struct rte_mbuf *flat = rte_pktmbuf_copy(mbuf, slot->port->pool, 0, UINT32_MAX);
+	struct rte_mbuf *flat;
 
+	if (!slot->port->takes_tails && !mbuf_tail_fetch(mbuf)) {
+		drop_packet(pmd, slot, mbuf, DROP_TX_FULL);
+		return;
+	}
+	if (mbuf->nb_segs == 1 || slot->port->multi_segment) {
+		stage_plain(pmd, slot, mbuf);
+		return;
+	}
+	flat = rte_pktmbuf_copy(mbuf, slot->port->pool, 0, UINT32_MAX);
 	if (flat && flat->nb_segs == 1) {
 		rte_pktmbuf_free(mbuf);
-		stage(pmd, slot, flat);
+		stage_plain(pmd, slot, flat);
 		return;
 	}
 	rte_pktmbuf_free(flat);
 	drop_packet(pmd, slot, mbuf, flat ? DROP_TX_TOO_LONG : DROP_TX_FULL);
+}
+
+static inline void stage(struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbuf)
+{
+	if (unlikely(mbuf->data_len != mbuf->pkt_len))
+		stage_parts(pmd, slot, mbuf);
+	else
+		stage_plain(pmd, slot, mbuf);
 }
 
 // Pushed and popped tags have moved the frame's start.
@@ -181,10 +204,7 @@ static void sink_output(struct pipeline_sink *base, struct packet *packet, uint1
 	mbuf_update(mbuf, packet);
 	if (unlikely(mbuf->nb_segs > 1 || packet->length < mbuf->pkt_len))
 		mbuf_truncate(mbuf, packet->length);
-	if (unlikely(mbuf->nb_segs > 1 && !slot->port->multi_segment))
-		stage_flat(sink->pmd, slot, mbuf);
-	else
-		stage(sink->pmd, slot, mbuf);
+	stage(sink->pmd, slot, mbuf);
 }
 
 // --- Copies ---
@@ -200,15 +220,27 @@ static inline void packet_describe(
 	forward->packet.in_port = in_port;
 }
 
+// A copy of what may have a tail. The pipeline, which sees the same bytes as before, goes on with
+// more of them in the buffer.
+static struct rte_mbuf *copy_whole(struct forward_packet *from)
+{
+	struct rte_mbuf *mbuf = from->mbuf;
+
+	if (!mbuf_tail_fetch(mbuf))
+		return NULL;
+	from->packet.linear = mbuf->data_len;
+	return rte_pktmbuf_copy(mbuf, mbuf->pool, 0, UINT32_MAX);
+}
+
 static struct packet *sink_copy(struct pipeline_sink *base, const struct packet *packet)
 {
 	struct forward_sink *sink = (struct forward_sink *)base;
-	struct rte_mbuf *mbuf = ((const struct forward_packet *)packet)->mbuf;
-	struct forward_packet *forward;
-	struct rte_mbuf *copy;
+	struct forward_packet *forward = (struct forward_packet *)packet; // ours
+	struct rte_mbuf *mbuf = forward->mbuf, *copy;
 
 	mbuf_update(mbuf, packet);
-	copy = rte_pktmbuf_copy(mbuf, mbuf->pool, 0, UINT32_MAX);
+	copy = unlikely(mbuf_has_tail(mbuf)) ? copy_whole(forward)
+					     : rte_pktmbuf_copy(mbuf, mbuf->pool, 0, UINT32_MAX);
 	counter_add(&sink->ingress->counters.copies, 1);
 	if (unlikely(!copy)) {
 		// A copy that was due and never came to be is counted as one that was dropped.
@@ -407,6 +439,17 @@ static void flush_account(struct poll_list *list, uint64_t cycles, uint64_t pack
 	}
 }
 
+// All packets of the round have left, so what their senders still have of them may go back.
+static inline void rx_done_all(struct poll_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct poll_entry *entry = &list->entries[i];
+
+		if (entry->rx_done && entry->round_packets > 0)
+			entry->rx_done(entry->port, entry->queue);
+	}
+}
+
 static inline void time_update(struct pmd *pmd, uint64_t tsc)
 {
 	if (likely(tsc < pmd->next_ms_tsc))
@@ -439,6 +482,8 @@ uint64_t forward_round(struct pmd *pmd, struct poll_list *list, uint64_t start)
 	}
 	if (pmd->flush_count > 0)
 		flush_all(pmd);
+	if (packets > 0)
+		rx_done_all(list);
 	end = rte_rdtsc();
 	counter_add(&pmd->counters.iterations, 1);
 	if (packets == 0) {

@@ -12,6 +12,7 @@
 
 #include "datapath/bridge.h"
 #include "datapath/datapath.h"
+#include "datapath/mbuf_tail.h"
 #include "datapath/metering.h"
 #include "datapath/pmd.h"
 
@@ -90,7 +91,7 @@ static void event_fill(struct packet_in_event *event, const struct bridge *bridg
 	event->table = info->table;
 	event->reason = (uint8_t)info->reason;
 	// Copies only what lies in several buffers; otherwise it says where it is.
-	frame = rte_pktmbuf_read(mbuf, 0, wanted, event->frame);
+	frame = mbuf_tail_read(mbuf, wanted, event->frame);
 	if (frame != event->frame)
 		memcpy(event->frame, frame, wanted);
 }

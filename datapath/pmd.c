@@ -91,6 +91,7 @@ static struct poll_list *poll_list_create(const struct pmd *pmd, const struct po
 
 		list->entries[i] = (struct poll_entry){
 			.rx_burst = port->ops->rx_burst,
+			.rx_done = port->ops->rx_done,
 			.port = port,
 			.slot = port->slots[pmd->slot],
 			.bridge = port->bridge,

@@ -25,6 +25,7 @@
 struct poll_entry {
 	uint16_t (*rx_burst)(
 		struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count);
+	void (*rx_done)(struct port *port, uint16_t queue); // or NULL
 	struct port *port;
 	struct port_slot *slot;
 	struct bridge *bridge;

@@ -108,6 +108,13 @@ struct port_ops {
 	// number; `slot` is the thread's.
 	uint16_t (*tx_burst)(
 		struct port *port, unsigned slot, struct rte_mbuf *mbufs[], uint16_t count);
+	// PMD threads; may be NULL. The packets that rx_burst gave in this round are where they are
+	// to be: what they still have of the sender's may be given back. After each round in which
+	// it gave any.
+	void (*rx_done)(struct port *port, uint16_t queue);
+	// PMD threads; may be NULL. The thread has sent what it had for the port in this round: the
+	// time to tell the receiver. After each round in which there was anything.
+	void (*tx_done)(struct port *port, unsigned slot);
 
 	// Control thread.
 	void (*view)(struct port *port, struct port_view *view);
@@ -122,6 +129,7 @@ struct port {
 	struct port_slot *slots[PIPELINE_READERS]; // control adds
 	uint16_t number;                           // OpenFlow's
 	bool multi_segment;                        // tx_burst takes packets of several mbufs
+	bool takes_tails;                          // and such with tails (datapath/mbuf_tail.h)
 	struct rte_mempool *pool;
 	// PMDs: ro; control: wo.
 	bool tx_shared; // there are threads without a transmit queue of their own
