@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Ports of type vhostuser: guests' virtio-net devices. librte_vhost has the socket and the
+// messages; the rings are ours (datapath/vhost_device.h) unless the guest needs what only the
+// library does.
+//
+// Threads. librte_vhost has threads of its own, for messages and for reconnecting. They call the
+// functions of vhost_events.c, which keep what the control thread may ask for under the port's lock
+// and what PMD threads need in atomics:
+//   direct       the guest's rings while we have them, else NULL
+//   library      the library's handle while the guest runs on its functions, else -1
+//   tx_queue[]   a transmit queue for each reader slot that the guest has enabled
+// PMD threads take no lock of ours but that of a transmit queue. Before anything happens to the
+// rings or to the memory that they are in, `direct` is taken away, or the ring's `usable` if only
+// one is concerned, and then whoever does it waits until every PMD thread has come round; the same
+// goes for `library` in on_device_destroyed(). None of that may wait for the control thread, which
+// may itself be waiting for the library in close.
+//
+// The library may hold its rings' locks in before_message(), after_message() and on_ring_changed().
+// PMD threads take those in the library's functions and never otherwise: so waiting for them is
+// right while the rings are ours, and a deadlock when they are not.
+//
+// The guest's memory is hostile: see datapath/vhost_ring.h. Heads of frames are copied out before
+// the pipeline sees them.
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_vhost.h>
+
+#include "datapath/port.h"
+#include "datapath/vhost_device.h"
+#include "rpc/rundir.h"
+
+#define VHOST_IDLE_BURST 4 // asked for after an empty poll
+
+// What a PMD thread keeps for a receive queue that it polls with the library's functions.
+struct vhost_rx_queue {
+	uint16_t burst; // how many packets to ask for
+	bool quiet;     // the guest has been told not to kick; any thread clears
+} __rte_cache_aligned;
+
+struct port_vhost {
+	struct port port; // first
+	// PMDs: ro; vhost's threads: wo.
+	struct vhost_device *direct;
+	int library;
+	bool single_buffers;                // each frame has to fit into one of the guest's buffers
+	uint8_t tx_queue[PIPELINE_READERS]; // queue pair, by slot
+	struct vhost_rx_queue rx_queues[PORT_QUEUES];
+	struct vhost_device device; // what `direct` points to
+	// Set once.
+	bool server;
+	char path[UNIX_SOCKET_PATH_MAX + 1];
+	// Under the lock.
+	pthread_mutex_t lock;
+	int connection; // handle, or -1
+	bool running;
+	bool new_interrupts; // the message under way only brings another eventfd
+	uint64_t features;
+	uint64_t rx_enabled, tx_enabled; // bit per queue pair; seen from the switch
+	unsigned queue_pairs;
+	int numa;
+	uint16_t guest_mtu, ring_size;
+	uint64_t connections; // so far
+	char last_error[160];
+};
+
+static inline struct port_vhost *vhost_of(struct port *port)
+{
+	return (struct port_vhost *)port;
+}
+
+static inline uint16_t vhost_receive_ring(uint16_t queue)
+{
+	return 2 * queue + 1; // the guest's transmit
+}
+
+static inline uint16_t vhost_transmit_ring(uint16_t queue)
+{
+	return 2 * queue; // the guest's receive
+}
+
+// --- PMD threads: vhost_burst.c ---
+
+uint16_t vhost_rx_burst(
+	struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count);
+uint16_t vhost_tx_burst(struct port *port, unsigned slot, struct rte_mbuf *mbufs[], uint16_t count);
+void vhost_rx_done(struct port *port, uint16_t queue);
+void vhost_tx_done(struct port *port, unsigned slot);
+
+// --- What the library's threads tell: vhost_events.c ---
+
+extern const struct rte_vhost_device_ops vhost_library_ops;
+
+// Make a port known to the functions of vhost_library_ops, by its path, and forget it.
+void vhost_registry_add(struct port_vhost *vhost);
+void vhost_registry_remove(struct port_vhost *vhost);

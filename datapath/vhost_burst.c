@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/port_vhost.h"
+
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
+
+#include "datapath/mbuf_tail.h"
+
+#define TX_RETRIES 8 // while the guest makes room
+#define TX_ASIDE 4   // times that long packets make way for shorter ones, in one burst
+
+// --- Packets, by the library ---
+
+// With packed rings, this library version takes and gives back as many buffers as are asked for
+// even if the ring is empty. So we ask for few when the ring was empty, and then for the rest.
+static __attribute__((noinline)) uint16_t library_receive(
+	struct port_vhost *vhost, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	struct vhost_rx_queue *rx = &vhost->rx_queues[queue];
+	int library = __atomic_load_n(&vhost->library, __ATOMIC_ACQUIRE);
+	uint16_t ring = vhost_receive_ring(queue), ask = RTE_MIN(count, rx->burst), got;
+
+	if (library < 0)
+		return 0;
+	if (unlikely(!__atomic_load_n(&rx->quiet, __ATOMIC_RELAXED))) {
+		__atomic_store_n(&rx->quiet, true, __ATOMIC_RELAXED);
+		rte_vhost_enable_guest_notification(library, ring, 0);
+	}
+	got = rte_vhost_dequeue_burst(library, ring, vhost->port.pool, mbufs, ask);
+	if (got == 0) {
+		rx->burst = VHOST_IDLE_BURST;
+		return 0;
+	}
+	if (got == ask && ask < count)
+		got += rte_vhost_dequeue_burst(
+			library, ring, vhost->port.pool, mbufs + got, count - got);
+	rx->burst = PIPELINE_BURST;
+	return got;
+}
+
+static __attribute__((noinline)) uint16_t library_send(
+	struct port_vhost *vhost, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	int library = __atomic_load_n(&vhost->library, __ATOMIC_ACQUIRE);
+
+	if (library < 0)
+		return 0;
+	// The library knows nothing of tails.
+	for (uint16_t i = 0; i < count; i++) {
+		if (!mbuf_tail_fetch(mbufs[i])) {
+			count = i;
+			break;
+		}
+	}
+	return rte_vhost_enqueue_burst(library, vhost_transmit_ring(queue), mbufs, count);
+}
+
+// --- Packets ---
+
+uint16_t vhost_rx_burst(struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	struct port_vhost *vhost = vhost_of(port);
+	struct vhost_device *direct = __atomic_load_n(&vhost->direct, __ATOMIC_ACQUIRE);
+	struct vhost_queue *from;
+
+	if (unlikely(!direct))
+		return library_receive(vhost, queue, mbufs, count);
+	from = vhost_device_queue(direct, vhost_receive_ring(queue));
+	if (unlikely(!from))
+		return 0;
+	return vhost_frames_receive(&from->frames, port->pool, mbufs, count);
+}
+
+// Whoever takes a ring away waits until the round is over: what was received from it goes back into
+// it, and what was sent is told, in any case.
+void vhost_rx_done(struct port *port, uint16_t queue)
+{
+	struct vhost_device *device = &vhost_of(port)->device;
+	struct vhost_queue *from = &device->queues[vhost_receive_ring(queue)];
+
+	vhost_frames_done(&from->frames);
+	if (vhost_queue_wants_telling(from))
+		vhost_queue_tell(from);
+}
+
+// Put the packets that are as long as the first, or longer, behind the others. Returns the number
+// of the others. The order is kept on both sides.
+static uint16_t long_set_aside(struct rte_mbuf *mbufs[], uint16_t count)
+{
+	struct rte_mbuf *aside[PORT_STAGE];
+	uint32_t length = mbufs[0]->pkt_len;
+	uint16_t shorter = 0, longer = 0;
+
+	for (uint16_t i = 0; i < count; i++) {
+		if (mbufs[i]->pkt_len < length)
+			mbufs[shorter++] = mbufs[i];
+		else
+			aside[longer++] = mbufs[i];
+	}
+	memcpy(mbufs + shorter, aside, longer * sizeof(aside[0]));
+	return shorter;
+}
+
+static inline uint16_t direct_send(
+	struct vhost_device *direct, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	struct vhost_queue *to = vhost_device_queue(direct, vhost_transmit_ring(queue));
+	uint16_t sent;
+
+	if (unlikely(!to))
+		return 0;
+	rte_spinlock_lock(&to->lock);
+	sent = vhost_frames_send(&to->frames, mbufs, count);
+	rte_spinlock_unlock(&to->lock);
+	return sent;
+}
+
+// Sending stops at a frame that is longer than the guest's next buffer, as it does when there is
+// none. The one must not keep those behind it from a guest that has room for them.
+uint16_t vhost_tx_burst(struct port *port, unsigned slot, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	struct port_vhost *vhost = vhost_of(port);
+	struct vhost_device *direct = __atomic_load_n(&vhost->direct, __ATOMIC_ACQUIRE);
+	uint16_t queue = __atomic_load_n(&vhost->tx_queue[slot], __ATOMIC_RELAXED), sent = 0;
+	unsigned retries = 0, aside = 0;
+
+	while (sent < count) {
+		struct rte_mbuf **rest = mbufs + sent;
+		uint16_t left = count - sent;
+		uint16_t now = likely(direct) ? direct_send(direct, queue, rest, left)
+					      : library_send(vhost, queue, rest, left);
+
+		sent += now;
+		if (now > 0 || (sent > 0 && ++retries <= TX_RETRIES))
+			continue;
+		if (!vhost->single_buffers || ++aside > TX_ASIDE)
+			break;
+		count = sent + long_set_aside(mbufs + sent, count - sent);
+	}
+	rte_pktmbuf_free_bulk(mbufs, sent);
+	return sent;
+}
+
+void vhost_tx_done(struct port *port, unsigned slot)
+{
+	struct port_vhost *vhost = vhost_of(port);
+	uint16_t queue = __atomic_load_n(&vhost->tx_queue[slot], __ATOMIC_RELAXED);
+	struct vhost_queue *to = &vhost->device.queues[vhost_transmit_ring(queue)];
+	bool wants;
+
+	rte_spinlock_lock(&to->lock);
+	wants = vhost_queue_wants_telling(to);
+	rte_spinlock_unlock(&to->lock);
+	if (wants)
+		vhost_queue_tell(to);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/vhost_device.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_vhost.h>
+
+#include "datapath/vhost_features.h"
+
+#define BIT(n) (UINT64_C(1) << (n))
+
+static const uint64_t library_only = BIT(VHOST_FEATURE_LOG_ALL) | BIT(VHOST_FEATURE_IOMMU_PLATFORM);
+
+void vhost_device_init(struct vhost_device *device)
+{
+	device->library = -1;
+	for (unsigned i = 0; i < 2 * POLL_QUEUES; i++) {
+		device->queues[i].call = -1;
+		rte_spinlock_init(&device->queues[i].lock);
+	}
+}
+
+static bool memory_take(struct guest_memory *memory, int library)
+{
+	struct rte_vhost_memory *table = NULL;
+	bool good;
+
+	if (rte_vhost_get_mem_table(library, &table) != 0 || !table)
+		return false;
+	good = table->nregions > 0 && table->nregions <= GUEST_REGIONS_MAX;
+	memory->count = good ? table->nregions : 0;
+	for (unsigned i = 0; i < memory->count; i++) {
+		const struct rte_vhost_mem_region *from = &table->regions[i];
+
+		memory->regions[i] = (struct guest_region){
+			.start = from->guest_phys_addr,
+			.size = from->size,
+			.host = (uint8_t *)(uintptr_t)from->host_user_addr,
+		};
+	}
+	free(table);
+	return good;
+}
+
+// The library closes its descriptor whenever the guest sends another one; ours is closed when no
+// thread can be writing to it.
+static int call_take(const struct rte_vhost_vring *ring)
+{
+	return ring->callfd >= 0 ? fcntl(ring->callfd, F_DUPFD_CLOEXEC, 3) : -1;
+}
+
+static bool ring_take(struct vhost_device *device, unsigned index, struct rte_vhost_vring *vring)
+{
+	struct vhost_ring *ring = &device->queues[index].frames.ring;
+	uint64_t features = device->features, malformed = ring->malformed;
+	struct vhost_ring_setup setup = {
+		.packed = features & BIT(VHOST_FEATURE_PACKED),
+		.event_idx = features & BIT(VHOST_FEATURE_EVENT_IDX),
+		.writable = index % 2 == 0,
+		.memory = &device->memory,
+	};
+	bool good;
+
+	if (rte_vhost_get_vhost_vring(device->library, (uint16_t)index, vring) != 0 ||
+		rte_vhost_get_vring_base(device->library, (uint16_t)index, &setup.available_base,
+			&setup.used_base) != 0)
+		return false;
+	setup.size = vring->size;
+	setup.descriptors = vring->desc;
+	setup.driver_area = vring->avail;
+	setup.device_area = vring->used;
+	good = vhost_ring_init(ring, &setup);
+	ring->malformed = malformed;
+	return good;
+}
+
+void vhost_device_attach_ring(struct vhost_device *device, unsigned index)
+{
+	struct vhost_queue *queue = &device->queues[index];
+	struct rte_vhost_vring vring = {0};
+	uint64_t long_header = BIT(VHOST_FEATURE_MERGEABLE) | BIT(VHOST_FEATURE_VERSION_1);
+
+	if (!ring_take(device, index, &vring))
+		return;
+	queue->frames.mergeable = device->features & BIT(VHOST_FEATURE_MERGEABLE);
+	queue->frames.header =
+		device->features & long_header ? VHOST_HEADER_LONG : VHOST_HEADER_SHORT;
+	queue->call = call_take(&vring);
+	// We poll.
+	vhost_ring_ask_for_kicks(&queue->frames.ring, false);
+	__atomic_store_n(&queue->usable, true, __ATOMIC_RELEASE);
+}
+
+bool vhost_device_attach(
+	struct vhost_device *device, int library, uint64_t features, const uint64_t enabled[2])
+{
+	unsigned rings = RTE_MIN((unsigned)rte_vhost_get_vring_num(library), 2u * POLL_QUEUES);
+
+	if (features & library_only || !memory_take(&device->memory, library))
+		return false;
+	device->library = library;
+	device->features = features;
+	for (unsigned i = 0; i < rings; i++) {
+		device->queues[i].enabled = enabled[i % 2] & BIT(i / 2);
+		vhost_device_attach_ring(device, i);
+	}
+	return true;
+}
+
+bool vhost_device_hold(struct vhost_device *device, unsigned index)
+{
+	return index < 2 * POLL_QUEUES &&
+	       __atomic_exchange_n(&device->queues[index].usable, false, __ATOMIC_SEQ_CST);
+}
+
+void vhost_device_detach_ring(struct vhost_device *device, unsigned index)
+{
+	struct vhost_queue *queue = &device->queues[index];
+
+	rte_vhost_set_vring_base(device->library, (uint16_t)index,
+		vhost_ring_available_base(&queue->frames.ring),
+		vhost_ring_used_base(&queue->frames.ring));
+	if (queue->call >= 0)
+		close(queue->call);
+	queue->call = -1;
+}
+
+void vhost_device_detach(struct vhost_device *device)
+{
+	for (unsigned i = 0; i < 2 * POLL_QUEUES; i++) {
+		if (vhost_device_hold(device, i))
+			vhost_device_detach_ring(device, i);
+		device->queues[i].enabled = false;
+	}
+	device->library = -1;
+}
+
+bool vhost_device_uses(const struct vhost_device *device, unsigned index)
+{
+	return index < 2 * POLL_QUEUES && device->queues[index].usable &&
+	       device->queues[index].enabled;
+}
+
+void vhost_device_enable(struct vhost_device *device, unsigned index, bool enable)
+{
+	if (index < 2 * POLL_QUEUES)
+		__atomic_store_n(&device->queues[index].enabled, enable, __ATOMIC_RELAXED);
+}
+
+int vhost_device_call_changed(struct vhost_device *device, unsigned index)
+{
+	struct vhost_queue *queue = &device->queues[index];
+	struct rte_vhost_vring ring = {0};
+	int call = -1;
+
+	if (rte_vhost_get_vhost_vring(device->library, (uint16_t)index, &ring) == 0)
+		call = call_take(&ring);
+	call = __atomic_exchange_n(&queue->call, call, __ATOMIC_SEQ_CST);
+	// An interrupt that went to the old one is not lost.
+	vhost_queue_tell(queue);
+	return call;
+}
+
+void vhost_queue_tell(const struct vhost_queue *queue)
+{
+	int call = __atomic_load_n(&queue->call, __ATOMIC_RELAXED);
+
+	// Fails only if the guest reads none of its interrupts, or sent us something else.
+	if (call >= 0)
+		(void)!eventfd_write(call, 1);
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/port_vhost.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "datapath/datapath.h"
+#include "datapath/vhost_features.h"
+
+#define VHOST_DEVICES 1024 // handles of the library
+
+// All vhost ports, for the library's callbacks, which know a handle or a path.
+static struct {
+	pthread_mutex_t lock;
+	struct port_vhost *by_device[VHOST_DEVICES];
+	struct port_vhost *ports[PORTS_MAX];
+} registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void vhost_registry_add(struct port_vhost *vhost)
+{
+	pthread_mutex_lock(&registry.lock);
+	registry.ports[vhost->port.index] = vhost;
+	pthread_mutex_unlock(&registry.lock);
+}
+
+void vhost_registry_remove(struct port_vhost *vhost)
+{
+	pthread_mutex_lock(&registry.lock);
+	registry.ports[vhost->port.index] = NULL;
+	for (unsigned i = 0; i < VHOST_DEVICES; i++) {
+		if (registry.by_device[i] == vhost)
+			registry.by_device[i] = NULL;
+	}
+	pthread_mutex_unlock(&registry.lock);
+}
+
+const struct port *vhost_path_owner(const char *path)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		if (registry.ports[i] && strcmp(registry.ports[i]->path, path) == 0)
+			return &registry.ports[i]->port;
+	}
+	return NULL;
+}
+
+// --- The rings ---
+
+// Hand the rings to PMD threads, or to the library's functions.
+static void rings_start(struct port_vhost *vhost, int device)
+{
+	uint64_t enabled[2], features = 0;
+
+	pthread_mutex_lock(&vhost->lock);
+	rte_vhost_get_negotiated_features(device, &features);
+	vhost->features = features;
+	vhost->single_buffers = !(features >> VHOST_FEATURE_MERGEABLE & 1);
+	enabled[0] = vhost->tx_enabled;
+	enabled[1] = vhost->rx_enabled;
+	pthread_mutex_unlock(&vhost->lock);
+	if (vhost_device_attach(&vhost->device, device, features, enabled)) {
+		__atomic_store_n(&vhost->direct, &vhost->device, __ATOMIC_RELEASE);
+		return;
+	}
+	for (uint16_t queue = 0; queue < PORT_QUEUES; queue++)
+		__atomic_store_n(&vhost->rx_queues[queue].quiet, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&vhost->library, device, __ATOMIC_RELEASE);
+}
+
+// Take the rings away from PMD threads, if they have them.
+static void rings_stop(struct port_vhost *vhost)
+{
+	if (!vhost->direct)
+		return;
+	__atomic_store_n(&vhost->direct, NULL, __ATOMIC_SEQ_CST);
+	rcu_wait(&vhost->port.datapath->rcu);
+	vhost_device_detach(&vhost->device);
+}
+
+// --- What the library's threads tell ---
+
+static struct port_vhost *device_port(int device)
+{
+	struct port_vhost *vhost = NULL;
+
+	pthread_mutex_lock(&registry.lock);
+	if (device >= 0 && device < VHOST_DEVICES)
+		vhost = registry.by_device[device];
+	pthread_mutex_unlock(&registry.lock);
+	return vhost;
+}
+
+// Give every reader slot one of the queues that the guest takes packets from. Under the lock.
+static void tx_queues_assign(struct port_vhost *vhost)
+{
+	uint8_t enabled[PORT_QUEUES];
+	unsigned count = 0;
+
+	for (unsigned queue = 0; queue < PORT_QUEUES; queue++) {
+		if (vhost->tx_enabled & UINT64_C(1) << queue)
+			enabled[count++] = (uint8_t)queue;
+	}
+	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++)
+		__atomic_store_n(&vhost->tx_queue[slot], count ? enabled[slot % count] : 0,
+			__ATOMIC_RELAXED);
+}
+
+// What messages of the vhost-user protocol do to rings that threads may be using.
+enum message_scope {
+	MESSAGE_DEVICE,     // anything: all that are not named
+	MESSAGE_NOTHING,    // nothing
+	MESSAGE_RING,       // something to one ring
+	MESSAGE_ENABLE,     // switches one ring on or off
+	MESSAGE_INTERRUPTS, // has another eventfd for one ring
+};
+
+static const uint8_t message_scopes[64] = {
+	[1] = MESSAGE_NOTHING,     // GET_FEATURES
+	[8] = MESSAGE_RING,        // SET_VRING_NUM
+	[9] = MESSAGE_RING,        // SET_VRING_ADDR
+	[10] = MESSAGE_RING,       // SET_VRING_BASE
+	[12] = MESSAGE_RING,       // SET_VRING_KICK
+	[13] = MESSAGE_INTERRUPTS, // SET_VRING_CALL
+	[14] = MESSAGE_NOTHING,    // SET_VRING_ERR
+	[15] = MESSAGE_NOTHING,    // GET_PROTOCOL_FEATURES
+	[17] = MESSAGE_NOTHING,    // GET_QUEUE_NUM
+	[18] = MESSAGE_ENABLE,     // SET_VRING_ENABLE
+	[19] = MESSAGE_NOTHING,    // SEND_RARP
+	[20] = MESSAGE_NOTHING,    // NET_SET_MTU
+	[21] = MESSAGE_NOTHING,    // SET_BACKEND_REQ_FD
+	[24] = MESSAGE_NOTHING,    // GET_CONFIG
+	[40] = MESSAGE_NOTHING,    // GET_STATUS
+};
+
+// A message as it comes: the number of the request, flags, size, and what belongs to it, which in
+// messages about one ring begins with the ring's number.
+struct message {
+	uint32_t request, flags, size;
+	uint32_t ring;
+} __attribute__((packed));
+
+#define RING_MASK 0xff
+
+static enum message_scope message_scope(const struct message *message)
+{
+	return message->request < 64 ? message_scopes[message->request] : MESSAGE_DEVICE;
+}
+
+static enum rte_vhost_msg_result before_message(int device, void *argument)
+{
+	struct port_vhost *vhost = device_port(device);
+	const struct message *message = argument;
+	enum message_scope scope = message_scope(message);
+	unsigned ring = message->ring & RING_MASK;
+
+	if (!vhost)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	// The library says that the ring is off and on again. It need not be.
+	vhost->new_interrupts = scope == MESSAGE_INTERRUPTS && vhost->direct &&
+				vhost_device_uses(vhost->direct, ring);
+	if (scope == MESSAGE_DEVICE)
+		rings_stop(vhost);
+	else if (scope == MESSAGE_RING && vhost->direct && vhost_device_hold(vhost->direct, ring)) {
+		rcu_wait(&vhost->port.datapath->rcu);
+		vhost_device_detach_ring(vhost->direct, ring);
+	}
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static void interrupts_change(struct port_vhost *vhost, unsigned ring)
+{
+	int old = vhost_device_call_changed(&vhost->device, ring);
+
+	if (old < 0)
+		return;
+	rcu_wait(&vhost->port.datapath->rcu);
+	close(old);
+}
+
+static enum rte_vhost_msg_result after_message(int device, void *argument)
+{
+	struct port_vhost *vhost = device_port(device);
+	const struct message *message = argument;
+	enum message_scope scope = message_scope(message);
+	unsigned ring = message->ring & RING_MASK;
+
+	if (!vhost)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	if (vhost->new_interrupts)
+		interrupts_change(vhost, ring);
+	else if (scope == MESSAGE_DEVICE && vhost->running && vhost->library < 0)
+		rings_start(vhost, device);
+	else if (scope == MESSAGE_RING && vhost->direct && ring < 2 * PORT_QUEUES)
+		vhost_device_attach_ring(vhost->direct, ring);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static const struct rte_vhost_user_extern_ops message_ops = {
+	.pre_msg_handle = before_message,
+	.post_msg_handle = after_message,
+};
+
+static int on_connected(int device)
+{
+	char path[PATH_MAX];
+	struct port_vhost *vhost = NULL;
+	bool taken;
+
+	if (device < 0 || device >= VHOST_DEVICES ||
+		rte_vhost_get_ifname(device, path, sizeof(path)) != 0)
+		return -1;
+	pthread_mutex_lock(&registry.lock);
+	for (unsigned i = 0; i < PORTS_MAX && !vhost; i++) {
+		if (registry.ports[i] && strcmp(registry.ports[i]->path, path) == 0)
+			vhost = registry.ports[i];
+	}
+	if (!vhost) {
+		pthread_mutex_unlock(&registry.lock);
+		return -1;
+	}
+	pthread_mutex_lock(&vhost->lock);
+	taken = vhost->connection >= 0;
+	if (taken) {
+		snprintf(vhost->last_error, sizeof(vhost->last_error),
+			"a second guest was turned away: the port has one already");
+	} else {
+		registry.by_device[device] = vhost;
+		vhost->connection = device;
+		vhost->connections++;
+		vhost->last_error[0] = '\0';
+		vhost->rx_enabled = 0;
+		vhost->tx_enabled = 0;
+		vhost->queue_pairs = 0;
+	}
+	pthread_mutex_unlock(&vhost->lock);
+	pthread_mutex_unlock(&registry.lock);
+	if (!taken)
+		rte_vhost_extern_callback_register(device, &message_ops, NULL);
+	port_event(&vhost->port);
+	return taken ? -1 : 0;
+}
+
+static void on_disconnected(int device)
+{
+	struct port_vhost *vhost = device_port(device);
+
+	if (!vhost)
+		return;
+	pthread_mutex_lock(&registry.lock);
+	registry.by_device[device] = NULL;
+	pthread_mutex_unlock(&registry.lock);
+	pthread_mutex_lock(&vhost->lock);
+	vhost->connection = -1;
+	vhost->features = 0;
+	vhost->rx_enabled = 0;
+	vhost->tx_enabled = 0;
+	vhost->queue_pairs = 0;
+	snprintf(vhost->last_error, sizeof(vhost->last_error), "the guest has disconnected");
+	pthread_mutex_unlock(&vhost->lock);
+	port_event(&vhost->port);
+}
+
+// May come with the library's locks held: no waiting for who may be waiting for them.
+static int on_ring_changed(int device, uint16_t ring, int enable)
+{
+	struct port_vhost *vhost = device_port(device);
+	uint16_t queue = ring / 2;
+	uint64_t bit = UINT64_C(1) << (queue % 64);
+	uint64_t *enabled;
+
+	if (!vhost || vhost->new_interrupts)
+		return 0;
+	pthread_mutex_lock(&vhost->lock);
+	if (queue >= PORT_QUEUES) {
+		snprintf(vhost->last_error, sizeof(vhost->last_error),
+			"the guest uses more than %d queue pairs; the others are left alone",
+			PORT_QUEUES);
+		pthread_mutex_unlock(&vhost->lock);
+		return 0;
+	}
+	enabled = ring % 2 ? &vhost->rx_enabled : &vhost->tx_enabled;
+	*enabled = enable ? *enabled | bit : *enabled & ~bit;
+	vhost->queue_pairs = RTE_MAX(vhost->queue_pairs, queue + 1u);
+	tx_queues_assign(vhost);
+	pthread_mutex_unlock(&vhost->lock);
+	vhost_device_enable(&vhost->device, ring, enable != 0);
+	// A guest that switches a ring off may take what is in it. If the library does it, it has
+	// seen to that.
+	if (!enable && vhost->direct)
+		rcu_wait(&vhost->port.datapath->rcu);
+	if (enable)
+		__atomic_store_n(&vhost->rx_queues[queue].quiet, false, __ATOMIC_RELAXED);
+	port_event(&vhost->port);
+	return 0;
+}
+
+static int on_device_new(int device)
+{
+	struct port_vhost *vhost = device_port(device);
+	struct rte_vhost_vring ring = {0};
+
+	if (!vhost)
+		return -1;
+	pthread_mutex_lock(&vhost->lock);
+	vhost->queue_pairs = RTE_MAX(vhost->queue_pairs, rte_vhost_get_vring_num(device) / 2u);
+	vhost->queue_pairs = RTE_MIN(vhost->queue_pairs, PORT_QUEUES);
+	vhost->numa = rte_vhost_get_numa_node(device);
+	if (rte_vhost_get_mtu(device, &vhost->guest_mtu) != 0)
+		vhost->guest_mtu = 0;
+	if (rte_vhost_get_vhost_vring(device, 0, &ring) == 0)
+		vhost->ring_size = ring.size;
+	vhost->running = true;
+	tx_queues_assign(vhost);
+	pthread_mutex_unlock(&vhost->lock);
+	__atomic_store_n(&vhost->port.up, true, __ATOMIC_RELAXED);
+	rings_start(vhost, device);
+	port_event(&vhost->port);
+	return 0;
+}
+
+static void on_device_destroyed(int device)
+{
+	struct port_vhost *vhost = device_port(device);
+
+	if (!vhost)
+		return;
+	__atomic_store_n(&vhost->port.up, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&vhost->library, -1, __ATOMIC_SEQ_CST);
+	if (vhost->direct)
+		rings_stop(vhost);
+	else
+		rcu_wait(&vhost->port.datapath->rcu);
+	pthread_mutex_lock(&vhost->lock);
+	vhost->running = false;
+	pthread_mutex_unlock(&vhost->lock);
+	port_event(&vhost->port);
+}
+
+const struct rte_vhost_device_ops vhost_library_ops = {
+	.new_connection = on_connected,
+	.destroy_connection = on_disconnected,
+	.new_device = on_device_new,
+	.destroy_device = on_device_destroyed,
+	.vring_state_changed = on_ring_changed,
+};
