@@ -8,7 +8,7 @@
 #include "pipeline/flow_text.h"
 #include "pipeline/key_fields.h"
 #include "pipeline/packet.h"
-#include "pipeline/text_buffer.h"
+#include "base/text_buffer.h"
 
 static const char *string_of(const json_t *object, const char *name)
 {
@@ -51,10 +51,8 @@ static char *match_of(json_t *fields, const struct port_names *names)
 	char *match;
 
 	text_buffer_open(&buffer);
-	if (buffer.out == NULL)
-		return NULL;
 	json_object_foreach (fields, name, value)
-		fprintf(buffer.out, "%s=%s,", name, json_string_value(value));
+		text_printf(&buffer, "%s=%s,", name, json_string_value(value));
 	text = text_buffer_close(&buffer);
 	if (text == NULL ||
 		flow_request_parse(&request, text, FLOW_DELETE, names, &warnings, &error) != 0)

@@ -382,24 +382,39 @@ void field_example(
 
 // --- Printing ---
 
-static void print_number(FILE *out, const struct field *field, field_number number)
+static void print_number(struct text_buffer *out, const struct field *field, field_number number)
 {
 	// Short fields are printed in full width, registers are not.
-	int width = field->n_bits <= 20 ? (field->n_bits + 3) / 4 : 0;
+	unsigned width = field->n_bits <= 20 ? (field->n_bits + 3) / 4 : 0;
 	uint64_t low = (uint64_t)number;
 
-	if (field->format == FORMAT_HEX && width > 0)
-		fprintf(out, "0x%0*lx", width, low);
-	else if (field->format == FORMAT_DECIMAL)
-		fprintf(out, "0x%lx", low);
-	else if (number >> 64)
-		fprintf(out, "%#lx%016lx", (uint64_t)(number >> 64), low);
-	else
-		fprintf(out, "%#lx", low);
+	if (number >> 64) {
+		text_put(out, "0x");
+		text_put_hex(out, (uint64_t)(number >> 64), 1);
+		text_put_hex(out, low, 16);
+		return;
+	}
+	// Of registers, nothing is "0"; of other numbers it is "0x0".
+	if (low || field->format == FORMAT_DECIMAL || (field->format == FORMAT_HEX && width > 0))
+		text_put(out, "0x");
+	text_put_hex(out, low, field->format == FORMAT_HEX ? width : 1);
 }
 
-static void print_plain(
-	FILE *out, const struct field *field, field_number number, const struct port_names *names)
+static void print_bytes(
+	struct text_buffer *out, const uint8_t *bytes, size_t count, char separator, bool hex)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			text_put_char(out, separator);
+		if (hex)
+			text_put_hex(out, bytes[i], 2);
+		else
+			text_put_decimal(out, bytes[i]);
+	}
+}
+
+static void print_plain(struct text_buffer *out, const struct field *field, field_number number,
+	const struct port_names *names)
 {
 	char text[INET6_ADDRSTRLEN];
 	struct field_value value = field_value_of(number);
@@ -407,17 +422,16 @@ static void print_plain(
 
 	switch (field->format) {
 	case FORMAT_DECIMAL:
-		fprintf(out, "%lu", (uint64_t)number);
+		text_put_decimal(out, (uint64_t)number);
 		return;
 	case FORMAT_MAC:
-		fprintf(out, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[10], bytes[11], bytes[12],
-			bytes[13], bytes[14], bytes[15]);
+		print_bytes(out, bytes + 10, 6, ':', true);
 		return;
 	case FORMAT_IPV4:
-		fprintf(out, "%u.%u.%u.%u", bytes[12], bytes[13], bytes[14], bytes[15]);
+		print_bytes(out, bytes + 12, 4, '.', false);
 		return;
 	case FORMAT_IPV6:
-		fputs(inet_ntop(AF_INET6, bytes, text, sizeof(text)), out);
+		text_put(out, inet_ntop(AF_INET6, bytes, text, sizeof(text)));
 		return;
 	case FORMAT_PORT:
 		port_print(out, (uint16_t)number, names);
@@ -443,8 +457,8 @@ static int prefix_length(const struct field *field, field_number mask)
 	return length;
 }
 
-void field_masked_print(FILE *out, const struct field *field, field_number value, field_number mask,
-	const struct port_names *names)
+void field_masked_print(struct text_buffer *out, const struct field *field, field_number value,
+	field_number mask, const struct port_names *names)
 {
 	bool address = field->format == FORMAT_IPV4 || field->format == FORMAT_IPV6;
 	int prefix = address ? prefix_length(field, mask) : -1;
@@ -457,14 +471,15 @@ void field_masked_print(FILE *out, const struct field *field, field_number value
 		print_plain(out, field, value, names);
 	} else if (prefix >= 0) {
 		print_plain(out, field, value, names);
-		fprintf(out, "/%d", prefix);
+		text_put_char(out, '/');
+		text_put_decimal(out, (uint64_t)prefix);
 	} else if (address || field->format == FORMAT_MAC) {
 		print_plain(out, field, value, names);
-		fputc('/', out);
+		text_put_char(out, '/');
 		print_plain(out, field, mask, names);
 	} else {
 		print_number(out, field, value);
-		fputc('/', out);
+		text_put_char(out, '/');
 		print_number(out, field, mask);
 	}
 }

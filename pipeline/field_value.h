@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "base/text_buffer.h"
 #include "pipeline/field.h"
 #include "pipeline/flow_error.h"
 #include "pipeline/flow_text.h"
@@ -50,8 +50,8 @@ int field_masked_parse(const struct field *field, const char *text, size_t lengt
 	struct flow_error *error);
 
 // Prints what field_masked_parse() reads; the mask only where it is not field_ones().
-void field_masked_print(FILE *out, const struct field *field, field_number value, field_number mask,
-	const struct port_names *names);
+void field_masked_print(struct text_buffer *out, const struct field *field, field_number value,
+	field_number mask, const struct port_names *names);
 
 // A value that the field takes, for hints.
 void field_example(
@@ -74,7 +74,7 @@ uint16_t port_find(const struct port_names *names, const char *text, size_t leng
 const char *port_suggest(const struct port_names *names, const char *text, size_t length);
 
 // Its name, quoted where that is needed to read it back, or its number.
-void port_print(FILE *out, uint16_t port, const struct port_names *names);
+void port_print(struct text_buffer *out, uint16_t port, const struct port_names *names);
 
 // --- Fields whose values are written in words; for field_value.c ---
 
@@ -84,5 +84,6 @@ int tcp_flags_parse(const struct field *field, const char *text, size_t length, 
 	field_number *mask, struct flow_error *error);
 
 // False if there are no words for it; nothing is printed then.
-bool frag_print(FILE *out, field_number value, field_number mask);
-bool tcp_flags_print(FILE *out, const struct field *field, field_number value, field_number mask);
+bool frag_print(struct text_buffer *out, field_number value, field_number mask);
+bool tcp_flags_print(
+	struct text_buffer *out, const struct field *field, field_number value, field_number mask);

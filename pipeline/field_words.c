@@ -34,12 +34,12 @@ int frag_parse(const struct field *field, const char *text, size_t length, field
 		(int)length, text);
 }
 
-bool frag_print(FILE *out, field_number value, field_number mask)
+bool frag_print(struct text_buffer *out, field_number value, field_number mask)
 {
 	for (size_t i = 0; i < sizeof(frags) / sizeof(frags[0]); i++) {
 		if (frags[i].value != value || frags[i].mask != mask)
 			continue;
-		fputs(frags[i].name, out);
+		text_put(out, frags[i].name);
 		return true;
 	}
 	return false;
@@ -98,7 +98,8 @@ int tcp_flags_parse(const struct field *field, const char *text, size_t length, 
 	return 0;
 }
 
-bool tcp_flags_print(FILE *out, const struct field *field, field_number value, field_number mask)
+bool tcp_flags_print(
+	struct text_buffer *out, const struct field *field, field_number value, field_number mask)
 {
 	bool all = mask == field_ones(field);
 	const char *separator = "";
@@ -106,15 +107,15 @@ bool tcp_flags_print(FILE *out, const struct field *field, field_number value, f
 	if (mask == 0)
 		return false;
 	if (all && value == 0)
-		fputc('0', out);
+		text_put_char(out, '0');
 	for (size_t i = 0; i < TCP_FLAG_COUNT; i++) {
 		bool set = value >> i & 1;
 
 		if (all && set) {
-			fprintf(out, "%s%s", separator, tcp_flags[i]);
+			text_printf(out, "%s%s", separator, tcp_flags[i]);
 			separator = "|";
 		} else if (!all && (mask >> i & 1)) {
-			fprintf(out, "%c%s", set ? '+' : '-', tcp_flags[i]);
+			text_printf(out, "%c%s", set ? '+' : '-', tcp_flags[i]);
 		}
 	}
 	return true;

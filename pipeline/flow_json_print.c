@@ -34,14 +34,14 @@ struct match_writer {
 static void write_item(void *context, const struct match_item *item)
 {
 	struct match_writer *writer = context;
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	struct text_buffer buffer;
+	char *text;
+	size_t size;
 
-	if (out) {
-		match_item_print(out, item, writer->names);
-		fclose(out);
-	}
+	text_buffer_open(&buffer);
+	match_item_print(&buffer, item, writer->names);
+	size = buffer.length;
+	text = text_buffer_close(&buffer);
 	if (set_text(writer->object, item->field->name, text, size) != 0)
 		writer->failed = true;
 	free(text);
@@ -112,15 +112,16 @@ static json_t *resubmit_json(const struct action *action, char *text, size_t siz
 static json_t *argument_json(const struct action *action, const struct port_names *names)
 {
 	enum action_form form = action_type_get(action->id)->form;
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	struct text_buffer buffer;
+	char *text;
+	size_t size;
 	json_t *json;
 
-	if (!out)
-		return NULL;
-	action_argument_print(out, action, names);
-	if (fclose(out) != 0 || !text)
+	text_buffer_open(&buffer);
+	action_argument_print(&buffer, action, names);
+	size = buffer.length;
+	text = text_buffer_close(&buffer);
+	if (!text)
 		json = NULL;
 	else if (form == ARG_RESUBMIT)
 		json = resubmit_json(action, text, size);

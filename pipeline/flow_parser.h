@@ -120,7 +120,7 @@ int subfield_parse(struct flow_parser *parser, const struct flow_token *token, c
 	const char *text, size_t length, struct subfield *subfield);
 field_number subfield_ones(const struct subfield *subfield); // in place in the field
 // With the NXM name if there is one, as load and move show it, and always with brackets.
-void subfield_print(FILE *out, const struct subfield *subfield);
+void subfield_print(struct text_buffer *out, const struct subfield *subfield);
 
 // --- Actions ---
 
@@ -154,7 +154,7 @@ void flow_parser_finish(struct flow_parser *parser);
 // --- Printing ---
 
 // "tcp,in_port=1", after `separator` unless it is empty.
-void match_print(FILE *out, const char *separator, const struct match *match,
+void match_print(struct text_buffer *out, const char *separator, const struct match *match,
 	const struct port_names *names);
 
 // One field of a match: value and mask of the field's own bits, or a range of ports.
@@ -170,9 +170,13 @@ struct match_item {
 void match_items(const struct match *match, bool skip_protocol,
 	void (*print)(void *context, const struct match_item *item), void *context);
 // "V", "V/M" or "first-last".
-void match_item_print(FILE *out, const struct match_item *item, const struct port_names *names);
+void match_item_print(
+	struct text_buffer *out, const struct match_item *item, const struct port_names *names);
 
-void action_print(FILE *out, const struct action *action, const struct port_names *names);
-void actions_print(FILE *out, const struct action_list *actions, const struct port_names *names);
+void action_print(
+	struct text_buffer *out, const struct action *action, const struct port_names *names);
+void actions_print(
+	struct text_buffer *out, const struct action_list *actions, const struct port_names *names);
 // Only what stands behind the name; nothing for ARG_NONE.
-void action_argument_print(FILE *out, const struct action *action, const struct port_names *names);
+void action_argument_print(
+	struct text_buffer *out, const struct action *action, const struct port_names *names);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "pipeline/flow_parser.h"
-#include "pipeline/text_buffer.h"
+#include "base/text_buffer.h"
 
 // --- Reading ---
 
@@ -131,15 +131,20 @@ void flow_request_destroy(struct flow_request *request)
 
 // --- Writing ---
 
+static void put_number(struct text_buffer *out, const char *name, uint64_t number)
+{
+	text_put(out, name);
+	text_put_decimal(out, number);
+}
+
 char *match_format(const struct match *match, uint16_t priority, const struct port_names *names)
 {
 	struct text_buffer buffer;
 
 	text_buffer_open(&buffer);
-	if (!buffer.out)
-		return NULL;
-	fprintf(buffer.out, "priority=%u", priority);
-	match_print(buffer.out, ",", match, names);
+	text_put(&buffer, "priority=");
+	text_put_decimal(&buffer, priority);
+	match_print(&buffer, ",", match, names);
 	return text_buffer_close(&buffer);
 }
 
@@ -148,9 +153,7 @@ char *actions_format(const struct action_list *actions, const struct port_names 
 	struct text_buffer buffer;
 
 	text_buffer_open(&buffer);
-	if (!buffer.out)
-		return NULL;
-	actions_print(buffer.out, actions, names);
+	actions_print(&buffer, actions, names);
 	return text_buffer_close(&buffer);
 }
 
@@ -159,23 +162,22 @@ char *flow_format(const struct flow *flow, const struct port_names *names)
 	struct text_buffer buffer;
 
 	text_buffer_open(&buffer);
-	if (!buffer.out)
-		return NULL;
-	fprintf(buffer.out, "table=%u, priority=%u", flow->table, flow->priority);
-	match_print(buffer.out, ",", &flow->match, names);
-	fputs(" actions=", buffer.out);
-	actions_print(buffer.out, &flow->actions, names);
+	put_number(&buffer, "table=", flow->table);
+	put_number(&buffer, ", priority=", flow->priority);
+	match_print(&buffer, ",", &flow->match, names);
+	text_put(&buffer, " actions=");
+	actions_print(&buffer, &flow->actions, names);
 	return text_buffer_close(&buffer);
 }
 
-static void print_flags(FILE *out, unsigned flags)
+static void print_flags(struct text_buffer *out, unsigned flags)
 {
 	const char *name;
 	unsigned flag;
 
 	for (size_t i = 0; (name = flow_flag_name(i, &flag)); i++) {
 		if (flags & flag)
-			fprintf(out, ",%s", name);
+			text_printf(out, ",%s", name);
 	}
 }
 
@@ -184,18 +186,19 @@ char *flow_format_exact(const struct flow *flow)
 	struct text_buffer buffer;
 
 	text_buffer_open(&buffer);
-	if (!buffer.out)
-		return NULL;
-	fprintf(buffer.out, "table=%u,priority=%u", flow->table, flow->priority);
-	if (flow->cookie != 0)
-		fprintf(buffer.out, ",cookie=%#lx", flow->cookie);
+	put_number(&buffer, "table=", flow->table);
+	put_number(&buffer, ",priority=", flow->priority);
+	if (flow->cookie != 0) {
+		text_put(&buffer, ",cookie=0x");
+		text_put_hex(&buffer, flow->cookie, 1);
+	}
 	if (flow->idle_timeout != 0)
-		fprintf(buffer.out, ",idle_timeout=%u", flow->idle_timeout);
+		put_number(&buffer, ",idle_timeout=", flow->idle_timeout);
 	if (flow->hard_timeout != 0)
-		fprintf(buffer.out, ",hard_timeout=%u", flow->hard_timeout);
-	print_flags(buffer.out, flow->flags);
-	match_print(buffer.out, ",", &flow->match, NULL);
-	fputs(",actions=", buffer.out);
-	actions_print(buffer.out, &flow->actions, NULL);
+		put_number(&buffer, ",hard_timeout=", flow->hard_timeout);
+	print_flags(&buffer, flow->flags);
+	match_print(&buffer, ",", &flow->match, NULL);
+	text_put(&buffer, ",actions=");
+	actions_print(&buffer, &flow->actions, NULL);
 	return text_buffer_close(&buffer);
 }

@@ -11,7 +11,7 @@
 #include "pipeline/flow_json_reader.h"
 #include "pipeline/group_parser.h"
 #include "pipeline/group_text.h"
-#include "pipeline/text_buffer.h"
+#include "base/text_buffer.h"
 
 // --- Reading ---
 
@@ -33,10 +33,8 @@ static int read_fields(struct json_reader *reader, const json_t *fields)
 	if (json_array_size(fields) == 0)
 		return 0;
 	text_buffer_open(&buffer);
-	if (!buffer.out)
-		return -ENOMEM;
 	json_array_foreach (fields, i, item)
-		fprintf(buffer.out, "%s%s", i > 0 ? "," : "", json_string_value(item));
+		text_printf(&buffer, "%s%s", i > 0 ? "," : "", json_string_value(item));
 	text = text_buffer_close(&buffer);
 	names = text ? json_string(text) : NULL;
 	status = names ? json_read_key(reader, "fields", names) : -ENOMEM;
@@ -143,9 +141,7 @@ static json_t *field_json(enum field_id id)
 	json_t *json;
 
 	text_buffer_open(&buffer);
-	if (!buffer.out)
-		return NULL;
-	group_field_print(buffer.out, id);
+	group_field_print(&buffer, id);
 	text = text_buffer_close(&buffer);
 	json = text ? json_string(text) : NULL;
 	free(text);
@@ -175,9 +171,7 @@ static json_t *port_json(uint16_t port, const struct port_names *names)
 	json_t *json = NULL;
 
 	text_buffer_open(&buffer);
-	if (!buffer.out)
-		return NULL;
-	port_print(buffer.out, port, names);
+	port_print(&buffer, port, names);
 	text = text_buffer_close(&buffer);
 	if (text)
 		json = strspn(text, "0123456789") == strlen(text) ? json_integer(port)

@@ -44,4 +44,4 @@ bool group_key_exists(const char *name, size_t length);
 bool bucket_key_exists(const char *name, size_t length);
 
 // The name that a field is printed with in a group's list of them.
-void group_field_print(FILE *out, enum field_id id);
+void group_field_print(struct text_buffer *out, enum field_id id);

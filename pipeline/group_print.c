@@ -6,49 +6,49 @@
 
 #include "pipeline/group_parser.h"
 #include "pipeline/group_text.h"
-#include "pipeline/text_buffer.h"
+#include "base/text_buffer.h"
 
 // Hashing of fields came to OpenFlow after the dl_ names, and nw_ for addresses, had gone.
-void group_field_print(FILE *out, enum field_id id)
+void group_field_print(struct text_buffer *out, enum field_id id)
 {
 	const struct field *field = field_get(id);
 	bool old = strncmp(field->name, "dl_", 3) == 0 || id == FIELD_NW_SRC || id == FIELD_NW_DST;
 	const char *name = old && field->aliases[0] != '\0' ? field->aliases : field->name;
 
-	fprintf(out, "%.*s", (int)strcspn(name, " "), name);
+	text_printf(out, "%.*s", (int)strcspn(name, " "), name);
 }
 
 // As Open vSwitch: one field behind "=", more in brackets.
-static void print_fields(FILE *out, uint64_t fields)
+static void print_fields(struct text_buffer *out, uint64_t fields)
 {
 	bool several = fields & (fields - 1);
 	const char *separator = several ? "(" : "=";
 
 	if (fields == 0)
 		return;
-	fputs(",selection_method=hash,fields", out);
+	text_put(out, ",selection_method=hash,fields");
 	for (uint64_t left = fields; left; left &= left - 1) {
-		fputs(separator, out);
+		text_put(out, separator);
 		group_field_print(out, (enum field_id)__builtin_ctzll(left));
 		separator = ",";
 	}
 	if (several)
-		fputc(')', out);
+		text_put_char(out, ')');
 }
 
-static void print_bucket(FILE *out, const struct group *group, const struct bucket *bucket,
-	const struct port_names *names)
+static void print_bucket(struct text_buffer *out, const struct group *group,
+	const struct bucket *bucket, const struct port_names *names)
 {
-	fprintf(out, ",bucket=bucket_id:%u", bucket->id);
+	text_printf(out, ",bucket=bucket_id:%u", bucket->id);
 	if (bucket->weight != (group->type == GROUP_SELECT))
-		fprintf(out, ",weight:%u", bucket->weight);
+		text_printf(out, ",weight:%u", bucket->weight);
 	if (bucket->watch_port != OFPORT_NONE) {
-		fputs(",watch_port:", out);
+		text_put(out, ",watch_port:");
 		port_print(out, bucket->watch_port, names);
 	}
 	if (bucket->watch_group != GROUP_NONE)
-		fprintf(out, ",watch_group:%u", bucket->watch_group);
-	fputs(",actions=", out);
+		text_printf(out, ",watch_group:%u", bucket->watch_group);
+	text_put(out, ",actions=");
 	actions_print(out, &bucket->actions, names);
 }
 
@@ -57,11 +57,9 @@ char *group_format(const struct group *group, const struct port_names *names)
 	struct text_buffer buffer;
 
 	text_buffer_open(&buffer);
-	if (!buffer.out)
-		return NULL;
-	fprintf(buffer.out, "group_id=%u,type=%s", group->id, group_type_name(group->type));
-	print_fields(buffer.out, group->hash_fields);
+	text_printf(&buffer, "group_id=%u,type=%s", group->id, group_type_name(group->type));
+	print_fields(&buffer, group->hash_fields);
 	for (size_t i = 0; i < group->count; i++)
-		print_bucket(buffer.out, group, &group->buckets[i], names);
+		print_bucket(&buffer, group, &group->buckets[i], names);
 	return text_buffer_close(&buffer);
 }

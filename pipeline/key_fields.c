@@ -10,14 +10,11 @@
 static void print_value(char *text, size_t size, const struct field *field, field_number value,
 	const struct port_names *names)
 {
-	FILE *out = fmemopen(text, size, "w");
+	struct text_buffer buffer;
 
-	text[0] = '\0';
-	if (!out)
-		return;
-	field_masked_print(out, field, value, field_ones(field), names);
-	fclose(out);
-	text[size - 1] = '\0';
+	text_buffer_open(&buffer);
+	field_masked_print(&buffer, field, value, field_ones(field), names);
+	text_buffer_close_into(&buffer, text, size);
 }
 
 // Of the two fields of a tag only.
@@ -95,18 +92,15 @@ static void find_item(void *context, const struct match_item *item)
 {
 	struct difference_finder *finder = context;
 	struct match_difference *difference = finder->difference;
-	FILE *out;
+	struct text_buffer buffer;
 
 	if (finder->found || !item_differs(finder, item))
 		return;
 	finder->found = true;
 	*difference = (struct match_difference){.field = field_printed_name(item->field)};
-	out = fmemopen(difference->wants, sizeof(difference->wants), "w");
-	if (out) {
-		match_item_print(out, item, finder->names);
-		fclose(out);
-	}
-	difference->wants[sizeof(difference->wants) - 1] = '\0';
+	text_buffer_open(&buffer);
+	match_item_print(&buffer, item, finder->names);
+	text_buffer_close_into(&buffer, difference->wants, sizeof(difference->wants));
 	// vlan_tci=0 is a value that an untagged packet has.
 	if (has_field(finder->key, item->field) ||
 		(!is_in_tag(item->field) && item->field->layer == 0))

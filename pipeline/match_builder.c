@@ -22,14 +22,11 @@ static void part_bits(const struct match_part *part, field_number *value, field_
 
 void match_part_print(const struct match_part *part, char *text, size_t size)
 {
-	FILE *out = fmemopen(text, size, "w");
+	struct text_buffer buffer;
 
-	text[0] = '\0';
-	if (!out)
-		return;
-	field_masked_print(out, part->field, part->value, part->mask, NULL);
-	fclose(out);
-	text[size - 1] = '\0';
+	text_buffer_open(&buffer);
+	field_masked_print(&buffer, part->field, part->value, part->mask, NULL);
+	text_buffer_close_into(&buffer, text, size);
 }
 
 static int contradiction(

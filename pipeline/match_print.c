@@ -2,6 +2,7 @@
 
 // A match as text: which fields say what it says, and how dumps show them.
 
+#include <assert.h>
 #include <string.h>
 
 #include "pipeline/flow_parser.h"
@@ -11,6 +12,7 @@
 struct match_view {
 	const struct match *match;
 	struct packet_key left;
+	uint32_t words; // that had anything of `left` in them at the beginning
 	void (*print)(void *context, const struct match_item *item);
 	void *context;
 };
@@ -43,9 +45,26 @@ static struct port_range find_range(const struct match *match, const struct fiel
 	return field->offset == offsetof(struct packet_key, tp_src) ? match->tp_src : match->tp_dst;
 }
 
+// A bit for each word of the key that has anything in it.
+static uint32_t words_in_use(const struct packet_key *key)
+{
+	const uint64_t *words = (const uint64_t *)key;
+	uint32_t in_use = 0;
+
+	static_assert(KEY_WORDS < 32, "a bit for each word");
+	for (unsigned w = 0; w < KEY_WORDS; w++)
+		in_use |= (uint32_t)(words[w] != 0) << w;
+	return in_use;
+}
+
 // Most fields of most matches are not in them; that should cost little.
 static bool is_absent(const struct match_view *view, const struct field *field)
 {
+	unsigned first = field->offset / 8u, last = (field->offset + field->size - 1u) / 8u;
+
+	if (!(view->words >> first & ((2u << (last - first)) - 1)))
+		return !(field->flags & FIELD_RANGE);
+
 	const uint8_t *bytes = (const uint8_t *)&view->left + field->offset;
 	uint8_t any = 0;
 
@@ -85,7 +104,7 @@ static void view_field(struct match_view *view, const struct field *field, bool 
 void match_items(const struct match *match, bool skip_protocol,
 	void (*print)(void *context, const struct match_item *item), void *context)
 {
-	struct match_view view = {match, match->mask, print, context};
+	struct match_view view = {match, match->mask, words_in_use(&match->mask), print, context};
 	const struct shorthand *shorthand = skip_protocol ? shorthand_of(match) : NULL;
 	static const uint8_t zero[sizeof(struct packet_key)];
 
@@ -101,16 +120,17 @@ void match_items(const struct match *match, bool skip_protocol,
 		view_field(&view, field_get(i), true);
 }
 
-void match_item_print(FILE *out, const struct match_item *item, const struct port_names *names)
+void match_item_print(
+	struct text_buffer *out, const struct match_item *item, const struct port_names *names)
 {
 	if (item->range.last != 0)
-		fprintf(out, "%u-%u", item->range.first, item->range.last);
+		text_printf(out, "%u-%u", item->range.first, item->range.last);
 	else
 		field_masked_print(out, item->field, item->value, item->mask, names);
 }
 
 struct match_printer {
-	FILE *out;
+	struct text_buffer *out;
 	const struct port_names *names;
 	const char *separator;
 };
@@ -119,18 +139,22 @@ static void print_item(void *context, const struct match_item *item)
 {
 	struct match_printer *printer = context;
 
-	fprintf(printer->out, "%s%s=", printer->separator, field_printed_name(item->field));
+	text_put(printer->out, printer->separator);
+	text_put(printer->out, field_printed_name(item->field));
+	text_put_char(printer->out, '=');
 	match_item_print(printer->out, item, printer->names);
 	printer->separator = ",";
 }
 
-void match_print(
-	FILE *out, const char *separator, const struct match *match, const struct port_names *names)
+void match_print(struct text_buffer *out, const char *separator, const struct match *match,
+	const struct port_names *names)
 {
 	const struct shorthand *shorthand = shorthand_of(match);
 	struct match_printer printer = {out, names, shorthand ? "," : separator};
 
-	if (shorthand)
-		fprintf(out, "%s%s", separator, shorthand->name);
+	if (shorthand) {
+		text_put(out, separator);
+		text_put(out, shorthand->name);
+	}
 	match_items(match, true, print_item, &printer);
 }

@@ -6,7 +6,7 @@
 
 #include "pipeline/meter_parser.h"
 #include "pipeline/selection_text.h"
-#include "pipeline/text_buffer.h"
+#include "base/text_buffer.h"
 
 // --- Reading ---
 
@@ -67,13 +67,13 @@ int meter_selection_parse(const char *text, bool *all, uint32_t *id, struct flow
 
 // --- Writing ---
 
-static void print_band(FILE *out, const struct meter_band *band)
+static void print_band(struct text_buffer *out, const struct meter_band *band)
 {
-	fprintf(out, "type=%s,rate=%u", meter_band_type_name(band->type), band->rate);
+	text_printf(out, "type=%s,rate=%u", meter_band_type_name(band->type), band->rate);
 	if (band->burst != 0)
-		fprintf(out, ",burst_size=%u", band->burst);
+		text_printf(out, ",burst_size=%u", band->burst);
 	if (band->type == METER_DSCP_REMARK)
-		fprintf(out, ",prec_level=%u", band->precedence);
+		text_printf(out, ",prec_level=%u", band->precedence);
 }
 
 char *meter_format(const struct meter *meter)
@@ -81,14 +81,12 @@ char *meter_format(const struct meter *meter)
 	struct text_buffer buffer;
 
 	text_buffer_open(&buffer);
-	if (!buffer.out)
-		return NULL;
-	fprintf(buffer.out, "meter=%u,%s%s,bands=", meter->id, meter_unit_name(meter->packets),
+	text_printf(&buffer, "meter=%u,%s%s,bands=", meter->id, meter_unit_name(meter->packets),
 		meter_has_bursts(meter) ? ",burst" : "");
 	for (size_t i = 0; i < meter->count; i++) {
 		if (i > 0)
-			fputc(',', buffer.out);
-		print_band(buffer.out, &meter->bands[i]);
+			text_put_char(&buffer, ',');
+		print_band(&buffer, &meter->bands[i]);
 	}
 	return text_buffer_close(&buffer);
 }

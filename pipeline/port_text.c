@@ -126,15 +126,15 @@ static bool name_is_plain(const char *name)
 	return !name_in_list_any_case(reserved_words, name, length);
 }
 
-void port_print(FILE *out, uint16_t port, const struct port_names *names)
+void port_print(struct text_buffer *out, uint16_t port, const struct port_names *names)
 {
 	for (size_t i = 0; names && i < names->count; i++) {
 		const char *name = names->items[i].name;
 
 		if (names->items[i].number != port || strchr(name, '"'))
 			continue;
-		fprintf(out, name_is_plain(name) ? "%s" : "\"%s\"", name);
+		text_printf(out, name_is_plain(name) ? "%s" : "\"%s\"", name);
 		return;
 	}
-	fprintf(out, "%u", port);
+	text_put_decimal(out, port);
 }

@@ -103,16 +103,16 @@ int subfield_parse(struct flow_parser *parser, const struct flow_token *token, c
 	return 0;
 }
 
-void subfield_print(FILE *out, const struct subfield *subfield)
+void subfield_print(struct text_buffer *out, const struct subfield *subfield)
 {
 	const struct field *field = field_get(subfield->field);
 	const char *name = field->nxm[0] != '\0' ? field->nxm : field->name;
 	unsigned last = subfield->first_bit + subfield->n_bits - 1u;
 
-	fprintf(out, "%.*s[", (int)strcspn(name, " "), name);
+	text_printf(out, "%.*s[", (int)strcspn(name, " "), name);
 	if (subfield->n_bits == 1 && field->n_bits > 1)
-		fprintf(out, "%u", subfield->first_bit);
+		text_printf(out, "%u", subfield->first_bit);
 	else if (subfield->n_bits < field->n_bits)
-		fprintf(out, "%u..%u", subfield->first_bit, last);
-	fputc(']', out);
+		text_printf(out, "%u..%u", subfield->first_bit, last);
+	text_put_char(out, ']');
 }

@@ -47,13 +47,11 @@ static field_number random_value(const struct field *field)
 
 static char *value_text(const struct field *field, field_number value, field_number mask)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	struct text_buffer buffer;
 
-	field_masked_print(out, field, value, mask, &test_ports);
-	fclose(out);
-	return text;
+	text_buffer_open(&buffer);
+	field_masked_print(&buffer, field, value, mask, &test_ports);
+	return text_buffer_close(&buffer);
 }
 
 __attribute__((format(printf, 1, 2))) static char *text_of(const char *format, ...)

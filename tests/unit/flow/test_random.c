@@ -17,7 +17,7 @@ static void add_value(struct line *line, const struct field *field)
 	field_number ones = field_ones(field), mask = ones;
 	field_number value = ((field_number)random_bits() << 64 | random_bits()) & ones;
 	char text[200] = "";
-	FILE *out = fmemopen(text, sizeof(text), "w");
+	struct text_buffer buffer;
 	bool tag = field->offset == offsetof(struct packet_key, vlan_tci);
 
 	if ((field->flags & FIELD_MASKABLE) && random_below(2))
@@ -30,8 +30,9 @@ static void add_value(struct line *line, const struct field *field)
 	}
 	if (field->format == FORMAT_PORT)
 		value = 1 + random_below(OFPORT_MAX);
-	field_masked_print(out, field, value & mask, mask, NULL);
-	fclose(out);
+	text_buffer_open(&buffer);
+	field_masked_print(&buffer, field, value & mask, mask, NULL);
+	text_buffer_close_into(&buffer, text, sizeof(text));
 	add(line, "%s", text);
 }
 
