@@ -79,8 +79,9 @@ int flow_file_call(struct ofctl *ofctl, const char *method, bool dry_run,
 		return ofctl_refused(ofctl, &error);
 	if (ofctl->cli.connect_timeout_ms == 0)
 		ofctl->cli.timeout_ms = FILE_TIMEOUT_MS;
-	params = json_pack(
-		"{s:s, s:s, s:s}", "bridge", ofctl->argv[0], "lines", lines, "name", name);
+	// The file has been found to be UTF-8.
+	params = json_pack("{s:s, s:o, s:s}", "bridge", ofctl->argv[0], "lines",
+		json_string_nocheck(lines), "name", name);
 	if (dry_run)
 		json_object_set_new(params, "dry_run", json_true());
 	status = flow_call(ofctl, method, params, &source, print);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,13 +51,29 @@ static int stream_read(FILE *file, char **text, size_t *length)
 	return 0;
 }
 
+// How many bytes at the beginning are ASCII, give or take seven.
+static size_t ascii_length(const char *text, size_t length)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; i + sizeof(word) <= length; i += sizeof(word)) {
+		memcpy(&word, text + i, sizeof(word));
+		if ((word & 0x8080808080808080u) != 0)
+			break;
+	}
+	return i;
+}
+
 static bool is_text(const char *line, size_t length)
 {
 	json_t *string;
+	size_t ascii;
 
 	if (memchr(line, '\0', length) != NULL)
 		return false;
-	string = json_stringn(line, length);
+	ascii = ascii_length(line, length);
+	string = json_stringn(line + ascii, length - ascii);
 	json_decref(string);
 	return string != NULL;
 }

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/json_text.h"
+
 #define DEPTH_MAX 64
 #define BUFFER_KEPT (1u << 20)
 
 // A scanner finds where a value ends, looking at every byte once however the value was cut up by
-// reads; Jansson then decodes and judges it. The scanner knows just enough of JSON (strings,
-// brackets, scalars) to find the end, and to notice early when there will never be one.
+// reads; json_text_read() then decodes and judges it. The scanner knows just enough of JSON
+// (strings, brackets, scalars) to find the end, and to notice early when there will never be one.
 enum scan_state {
 	SCAN_BETWEEN, // white space before a value
 	SCAN_INSIDE,  // in an array or object, outside of strings
@@ -152,9 +154,9 @@ static enum scan_result scan_string(struct json_stream *stream)
 	size_t position = stream->position;
 	size_t end = stream->end;
 
-	while (position < end && bytes[position] != '"' && bytes[position] != '\\' &&
-		bytes[position] >= 0x20)
-		position++;
+	do
+		position += json_text_plain(stream->buffer + position, end - position);
+	while (position < end && bytes[position] >= 0x80 && ++position < end);
 	stream->position = position;
 	if (position == end)
 		return SCAN_MORE;
@@ -289,8 +291,7 @@ json_t *json_stream_next(struct json_stream *stream, const char **error_text)
 		return dead(stream, error_text, "longer than the limit for one value");
 	if (result == SCAN_MORE)
 		return NULL;
-	value = json_loadb(stream->buffer + stream->start, length,
-		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	value = json_text_read(stream->buffer + stream->start, length, &error);
 	stream->start = stream->position;
 	stream->state = SCAN_BETWEEN;
 	buffer_trim(stream);

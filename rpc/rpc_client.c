@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "rpc/json_stream.h"
+#include "rpc/json_text.h"
 #include "rpc/rundir.h"
 
 #define ANSWER_LIMIT (1u << 30)
@@ -320,9 +321,9 @@ static void exchange_failed(struct rpc_client *client, int code, const char *wha
 static json_t *request_send(struct rpc_client *client, json_t *request, json_int_t first_id,
 	const char *what, int timeout_ms, struct rpc_error *error)
 {
-	char *text = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
-	struct exchange exchange = {.bytes = text, .first_id = first_id};
 	size_t length;
+	char *text = json_text_write(request, &length);
+	struct exchange exchange = {.bytes = text, .first_id = first_id};
 	int code;
 
 	json_decref(request);
@@ -330,7 +331,6 @@ static json_t *request_send(struct rpc_client *client, json_t *request, json_int
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "%s: out of memory", what);
 		return NULL;
 	}
-	length = strlen(text);
 	text[length] = '\n';
 	exchange.count = length + 1;
 	code = exchange_run(client, &exchange, timeout_ms);

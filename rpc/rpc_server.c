@@ -16,6 +16,7 @@
 #include <event2/listener.h>
 
 #include "rpc/json_stream.h"
+#include "rpc/json_text.h"
 #include "rpc/rpc_dispatch.h"
 #include "rpc/rpc_subscriptions.h"
 #include "rpc/rundir.h"
@@ -81,10 +82,9 @@ static void dumped_free(const void *data, size_t size, void *extra)
 // A value, which is stolen, with a newline in place of the 0 at the end. NULL: no memory.
 static char *line_dump(json_t *value, size_t *length)
 {
-	char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
+	char *text = json_text_write(value, length);
 
 	json_decref(value);
-	*length = text != NULL ? strlen(text) : 0;
 	if (text != NULL)
 		text[(*length)++] = '\n';
 	return text;
