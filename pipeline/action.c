@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/name_index.h"
 #include "pipeline/name_search.h"
 
 #define ACTION(ID, NAME, ALIASES, FORM, WRITTEN, NEEDS, RUN, HELP) \
@@ -20,14 +21,21 @@ const struct action_type action_types[ACTION_COUNT] = {
 #undef ACTION
 };
 
+static void names_add(struct name_index *index)
+{
+	for (unsigned i = 0; i < ACTION_COUNT; i++) {
+		name_index_add(index, action_types[i].name, i);
+		name_index_add(index, action_types[i].aliases, i);
+	}
+}
+
+static struct name_index row_names = {.fill = names_add, .any_case = true};
+
 const struct action_type *action_type_find(const char *name, size_t length)
 {
-	for (size_t i = 0; i < ACTION_COUNT; i++) {
-		if (name_equal_any_case(action_types[i].name, name, length) ||
-			name_in_list_any_case(action_types[i].aliases, name, length))
-			return &action_types[i];
-	}
-	return NULL;
+	int row = name_index_find(&row_names, name, length);
+
+	return row < 0 ? NULL : &action_types[row];
 }
 
 const char *action_type_written_name(const struct action_type *type)

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/name_index.h"
 #include "pipeline/name_search.h"
 
 const struct field field_rows[FIELD_COUNT] = {
@@ -37,18 +38,24 @@ const struct field field_rows[FIELD_COUNT] = {
 #include "pipeline/fields.def"
 #undef FIELD
 
+// Names go before aliases.
+static void names_add(struct name_index *index)
+{
+	for (unsigned i = 0; i < FIELD_COUNT; i++)
+		name_index_add(index, field_rows[i].name, i);
+	for (unsigned i = 0; i < FIELD_COUNT; i++) {
+		name_index_add(index, field_rows[i].aliases, i);
+		name_index_add(index, field_rows[i].nxm, i);
+	}
+}
+
+static struct name_index row_names = {.fill = names_add};
+
 const struct field *field_find(const char *name, size_t length)
 {
-	for (size_t i = 0; i < FIELD_COUNT; i++) {
-		if (name_equal(field_rows[i].name, name, length))
-			return &field_rows[i];
-	}
-	for (size_t i = 0; i < FIELD_COUNT; i++) {
-		if (name_in_list(field_rows[i].aliases, name, length) ||
-			name_in_list(field_rows[i].nxm, name, length))
-			return &field_rows[i];
-	}
-	return NULL;
+	int row = name_index_find(&row_names, name, length);
+
+	return row < 0 ? NULL : &field_rows[row];
 }
 
 const char *field_suggest(const char *name, size_t length)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/name_index.h"
 #include "pipeline/flow_parser.h"
 
 #define IN_ADD (1u << FLOW_ADD)
@@ -23,12 +24,15 @@ struct flow_key {
 static int parse_number(
 	struct flow_parser *parser, const struct flow_token *token, uint64_t max, uint64_t *number)
 {
+	field_number parsed;
 	char name[32];
 
-	snprintf(name, sizeof(name), "%.*s", (int)token->key_length, token->key);
-	if (number_parse_bounded(
-		    name, token->value, token->value_length, max, number, parser->error) == 0)
+	if (number_parse(token->value, token->value_length, &parsed) == 0 && parsed <= max) {
+		*number = (uint64_t)parsed;
 		return 0;
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)token->key_length, token->key);
+	number_parse_bounded(name, token->value, token->value_length, max, number, parser->error);
 	if (parser->error->kind == FLOW_ERROR_OUT_OF_RANGE)
 		flow_parser_hint(parser, "%s=%lu", name, max);
 	return flow_parser_place(parser, token, -EINVAL);
@@ -152,6 +156,26 @@ static const struct {
 
 static const char ignored[] = "duration n_packets n_bytes idle_age hard_age";
 
+// Rows of the index: keys, then flags, then one for all that are ignored.
+enum { ROW_FLAGS = KEY_COUNT, ROW_IGNORED = KEY_COUNT + FLAG_COUNT };
+
+static void names_add(struct name_index *index)
+{
+	for (unsigned i = 0; i < KEY_COUNT; i++)
+		name_index_add(index, keys[i].name, i);
+	for (unsigned i = 0; i < FLAG_COUNT; i++)
+		name_index_add(index, flags[i].name, ROW_FLAGS + i);
+	name_index_add(index, ignored, ROW_IGNORED);
+}
+
+static struct name_index row_names = {.fill = names_add};
+
+// -1: none of them.
+static int row_find(const char *name, size_t length)
+{
+	return name_index_find(&row_names, name, length);
+}
+
 static int no_meaning(struct flow_parser *parser, const struct flow_token *token, const char *name)
 {
 	const char *command = flow_command_name(parser->request->command);
@@ -204,30 +228,19 @@ static int parse_key(struct flow_parser *parser, const struct flow_token *token,
 
 int flow_key_parse(struct flow_parser *parser, const struct flow_token *token, bool *known)
 {
-	*known = true;
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		if (name_equal(keys[i].name, token->key, token->key_length))
-			return parse_key(parser, token, i);
-	}
-	for (size_t i = 0; i < FLAG_COUNT; i++) {
-		if (name_equal(flags[i].name, token->key, token->key_length))
-			return parse_flag(parser, token, i);
-	}
-	*known = token->value && name_in_list(ignored, token->key, token->key_length);
-	return 0;
+	int row = row_find(token->key, token->key_length);
+
+	*known = row >= 0 && (row < ROW_IGNORED || token->value);
+	if (!*known || row == ROW_IGNORED)
+		return 0;
+	if (row < ROW_FLAGS)
+		return parse_key(parser, token, (size_t)row);
+	return parse_flag(parser, token, (size_t)row - ROW_FLAGS);
 }
 
 bool flow_key_exists(const char *name, size_t length)
 {
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		if (name_equal(keys[i].name, name, length))
-			return true;
-	}
-	for (size_t i = 0; i < FLAG_COUNT; i++) {
-		if (name_equal(flags[i].name, name, length))
-			return true;
-	}
-	return name_in_list(ignored, name, length);
+	return row_find(name, length) >= 0;
 }
 
 const char *flow_flag_name(size_t index, unsigned *flag)

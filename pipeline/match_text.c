@@ -13,6 +13,7 @@
 
 #define UNTAGGED 0xffff // dl_vlan's value for it
 #define DEPTH_MAX 3
+#define FEW_KEYS 16 // of most flows; these cost no memory
 
 // One key of the match part, and what it may be.
 struct match_key {
@@ -332,11 +333,14 @@ static unsigned key_depth(const struct match_key *key)
 int match_parse(struct flow_parser *parser)
 {
 	size_t count = parser->keys.count;
-	struct match_key *keys = calloc(count + 1, sizeof(*keys));
+	bool few = count <= FEW_KEYS;
+	struct match_key few_keys[FEW_KEYS];
+	struct match_part few_parts[2 * FEW_KEYS];
+	struct match_key *keys = few ? few_keys : calloc(count, sizeof(*keys));
 	struct match_builder builder = {
 		.parser = parser,
 		.match = &parser->request->flow.match,
-		.parts = calloc(2 * count + 1, sizeof(*builder.parts)),
+		.parts = few ? few_parts : calloc(2 * count, sizeof(*builder.parts)),
 	};
 	int status = keys && builder.parts ? 0 : -ENOMEM;
 
@@ -350,7 +354,9 @@ int match_parse(struct flow_parser *parser)
 	}
 	if (status == 0)
 		status = match_builder_finish(&builder);
-	free(builder.parts);
-	free(keys);
+	if (!few) {
+		free(builder.parts);
+		free(keys);
+	}
 	return status;
 }

@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "pipeline/name_search.h"
+#include "base/name_index.h"
 
 #define TYPE_IPV4 0x0800
 #define TYPE_ARP 0x0806
@@ -44,14 +44,21 @@ const struct shorthand *shorthand_get(size_t index)
 	return index < COUNT(shorthands) ? &shorthands[index] : NULL;
 }
 
+static void shorthand_names_add(struct name_index *index)
+{
+	for (unsigned i = 0; i < COUNT(shorthands); i++) {
+		name_index_add(index, shorthands[i].name, i);
+		name_index_add(index, shorthands[i].aliases, i);
+	}
+}
+
+static struct name_index shorthand_names = {.fill = shorthand_names_add};
+
 const struct shorthand *shorthand_find(const char *name, size_t length)
 {
-	for (size_t i = 0; i < COUNT(shorthands); i++) {
-		if (name_equal(shorthands[i].name, name, length) ||
-			name_in_list(shorthands[i].aliases, name, length))
-			return &shorthands[i];
-	}
-	return NULL;
+	int row = name_index_find(&shorthand_names, name, length);
+
+	return row < 0 ? NULL : &shorthands[row];
 }
 
 // --- What a match guarantees ---
@@ -209,13 +216,19 @@ const struct field_family *field_family_get(size_t index)
 	return index < COUNT(families) ? &families[index] : NULL;
 }
 
+static void family_names_add(struct name_index *index)
+{
+	for (unsigned i = 0; i < COUNT(families); i++)
+		name_index_add(index, families[i].names, i);
+}
+
+static struct name_index family_names = {.fill = family_names_add};
+
 const struct field_family *field_family_find(const char *name, size_t length)
 {
-	for (size_t i = 0; i < COUNT(families); i++) {
-		if (name_in_list(families[i].names, name, length))
-			return &families[i];
-	}
-	return NULL;
+	int row = name_index_find(&family_names, name, length);
+
+	return row < 0 ? NULL : &families[row];
 }
 
 const char *field_printed_name(const struct field *field)
