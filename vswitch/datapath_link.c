@@ -20,6 +20,7 @@
 #define ADOPT_RETRY_MS 200 // between attempts when somebody else starts it
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 10000
+#define OPERATIONS_COUNTED 3600000 // for the deadline: an hour more, at most
 #define HOPELESS_DEATHS 3 // in a row: waiting for the next one makes no sense
 #define STABLE_MS 10000   // a connection that stood for so long resets the back-off
 
@@ -400,8 +401,8 @@ const char *datapath_link_problem(const struct datapath_link *link)
 	return link->client ? "" : *link->problem ? link->problem : "datapathd was not asked yet";
 }
 
-json_t *datapath_link_call(
-	struct datapath_link *link, const char *method, json_t *params, struct rpc_error *error)
+static json_t *call_within(struct datapath_link *link, const char *method, json_t *params,
+	int timeout_ms, struct rpc_error *error)
 {
 	json_t *result;
 
@@ -410,12 +411,31 @@ json_t *datapath_link_call(
 		rpc_error_set(error, RPC_UNAVAILABLE, "%s", datapath_link_problem(link));
 		return NULL;
 	}
-	result = rpc_client_call(link->client, method, params, link->config.call_timeout_ms, error);
+	result = rpc_client_call(link->client, method, params, timeout_ms, error);
 	if (!result && (error->code == RPC_TIMEOUT || error->code == RPC_DISCONNECTED)) {
 		drop(link, error->message);
 		rpc_error_set(error, RPC_UNAVAILABLE, "%s: %s", method, link->problem);
 	}
 	return result;
+}
+
+json_t *datapath_link_call(
+	struct datapath_link *link, const char *method, json_t *params, struct rpc_error *error)
+{
+	return call_within(link, method, params, link->config.call_timeout_ms, error);
+}
+
+bool datapath_link_apply(
+	struct datapath_link *link, const char *bridge, json_t *operations, struct rpc_error *error)
+{
+	size_t count = json_array_size(operations);
+	int more_ms = (int)(count < OPERATIONS_COUNTED ? count : OPERATIONS_COUNTED);
+	json_t *params = json_pack("{s:s, s:o}", "bridge", bridge, "ops", operations);
+	json_t *result = call_within(
+		link, "flow.apply", params, link->config.call_timeout_ms + more_ms, error);
+
+	json_decref(result);
+	return result != NULL;
 }
 
 void datapath_link_stop_starting(struct datapath_link *link)

@@ -119,16 +119,11 @@ static bool add_object_operations(struct vswitch *vs, const struct flow_owner *o
 static bool apply_operations(struct vswitch *vs, const struct flow_owner *owner, json_t *operations,
 	struct rpc_error *error)
 {
-	json_t *result;
-
 	if (json_array_size(operations) == 0) {
 		json_decref(operations);
 		return true;
 	}
-	result = datapath_link_call(vs->link, "flow.apply",
-		json_pack("{s:s, s:o}", "bridge", owner->name, "ops", operations), error);
-	json_decref(result);
-	return result != NULL;
+	return datapath_link_apply(vs->link, owner->name, operations, error);
 }
 
 static bool bring_flows(

@@ -103,15 +103,10 @@ static json_t *touched_names(struct vswitch *vs)
 static bool apply_flows(struct vswitch *vs, struct rpc_error *error)
 {
 	for (struct flow_owner *owner = vs->owners; owner; owner = owner->next) {
-		json_t *result;
-
 		if (json_array_size(owner->operations) == 0)
 			continue;
-		result = datapath_link_call(vs->link, "flow.apply",
-			json_pack("{s:s, s:O}", "bridge", owner->name, "ops", owner->operations),
-			error);
-		json_decref(result);
-		if (!result)
+		if (!datapath_link_apply(
+			    vs->link, owner->name, json_incref(owner->operations), error))
 			return false;
 		owner->applied = true;
 	}
