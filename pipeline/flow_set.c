@@ -18,11 +18,13 @@ static uint64_t mix(uint64_t sum, uint64_t word)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t place_hash(uint8_t table, uint16_t priority, const struct match *match)
+uint64_t flow_place_hash(const struct flow *flow)
 {
+	const struct match *match = &flow->match;
 	const uint64_t *values = (const uint64_t *)&match->value;
 	const uint64_t *masks = (const uint64_t *)&match->mask;
-	uint64_t sum = mix((uint64_t)table << 16 | priority, UINT64_C(0xd1b54a32d192ed03));
+	uint64_t sum =
+		mix((uint64_t)flow->table << 16 | flow->priority, UINT64_C(0xd1b54a32d192ed03));
 
 	sum = mix(sum, (uint64_t)match->tp_src.first << 48 | (uint64_t)match->tp_src.last << 32 |
 			       (uint64_t)match->tp_dst.first << 16 | match->tp_dst.last);
@@ -46,7 +48,7 @@ static struct set_entry **id_slot(const struct flow_set *set, uint64_t id)
 
 struct set_entry *flow_set_place_find(const struct flow_set *set, const struct flow *flow)
 {
-	uint64_t hash = place_hash(flow->table, flow->priority, &flow->match);
+	uint64_t hash = flow_place_hash(flow);
 	struct set_entry *entry = set->by_place[hash & (set->n_buckets - 1)];
 
 	while (entry && (entry->place_hash != hash || !flow_same_place(&entry->public.flow, flow)))
@@ -136,7 +138,7 @@ static struct set_entry *entry_insert(
 	entry->public.flow = *flow;
 	entry->public.flow.flags &= ~(unsigned)FLOW_RESET_COUNTS; // a new flow has none
 	entry->public.created_ms = entry->public.modified_ms = now_ms;
-	entry->place_hash = place_hash(flow->table, flow->priority, &flow->match);
+	entry->place_hash = flow_place_hash(flow);
 	flow_init(flow);
 	if (set->count >= set->n_buckets)
 		buckets_grow(set);
@@ -153,6 +155,7 @@ static int touch_reserve(struct flow_set *set)
 	size_t space = set->changes_space ? set->changes_space * 2 : 16;
 	struct flow_change *changes;
 
+	set->changes_are_listed = false;
 	if (set->n_touched < set->changes_space)
 		return 0;
 	changes = realloc(set->changes, space * sizeof *changes);
@@ -163,7 +166,7 @@ static int touch_reserve(struct flow_set *set)
 	return 0;
 }
 
-// After touch_reserve().
+// After touch_reserve(), which comes before every change.
 static void touch(struct flow_set *set, struct set_entry *entry)
 {
 	if (entry->is_touched)
@@ -278,7 +281,7 @@ static bool entry_is_changed(const struct set_entry *entry)
 		       !action_list_equal(&flow->actions, &entry->before->actions));
 }
 
-size_t flow_set_changes(struct flow_set *set, const struct flow_change **changes)
+static size_t changes_list(struct flow_set *set)
 {
 	struct set_entry *entry;
 	size_t count = 0;
@@ -292,8 +295,16 @@ size_t flow_set_changes(struct flow_set *set, const struct flow_change **changes
 			set->changes[count++] = (struct flow_change){
 				entry->is_added ? FLOW_ADDED : FLOW_MODIFIED, &entry->public};
 	}
-	*changes = set->changes;
 	return count;
+}
+
+size_t flow_set_changes(struct flow_set *set, const struct flow_change **changes)
+{
+	if (!set->changes_are_listed)
+		set->n_changes = changes_list(set);
+	set->changes_are_listed = true;
+	*changes = set->changes;
+	return set->n_changes;
 }
 
 void flow_set_begin(struct flow_set *set)
@@ -305,6 +316,7 @@ static void untouch(struct flow_set *set, struct set_entry *entry)
 {
 	TAILQ_REMOVE(&set->touched, entry, touched);
 	set->n_touched--;
+	set->changes_are_listed = false;
 	entry->is_touched = entry->is_added = entry->is_removed = false;
 }
 
@@ -419,6 +431,13 @@ size_t flow_set_count(const struct flow_set *set)
 size_t flow_set_table_count(const struct flow_set *set, uint8_t table)
 {
 	return set->table_counts[table];
+}
+
+const struct flow_entry *flow_set_find_place(const struct flow_set *set, const struct flow *flow)
+{
+	const struct set_entry *entry = flow_set_place_find(set, flow);
+
+	return entry ? &entry->public : NULL;
 }
 
 const struct flow_entry *flow_set_find(const struct flow_set *set, uint64_t id)

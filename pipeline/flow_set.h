@@ -64,6 +64,11 @@ void flow_set_abort(struct flow_set *set);
 size_t flow_set_count(const struct flow_set *set);
 size_t flow_set_table_count(const struct flow_set *set, uint8_t table);
 const struct flow_entry *flow_set_find(const struct flow_set *set, uint64_t id);
+// That of the same table, priority and match, or NULL.
+const struct flow_entry *flow_set_find_place(const struct flow_set *set, const struct flow *flow);
+
+// Equal for flows of the same table, priority and match, and rarely for others.
+uint64_t flow_place_hash(const struct flow *flow);
 
 // Call `use` for every flow, in no particular order; it must not change the set.
 void flow_set_each(const struct flow_set *set,

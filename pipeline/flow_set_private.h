@@ -49,6 +49,8 @@ struct flow_set {
 	size_t n_touched;
 	struct flow_change *changes; // room for n_touched
 	size_t changes_space;
+	size_t n_changes;
+	bool changes_are_listed; // so far, they are asked for several times
 };
 
 // The entry of the same table, priority and match, or NULL.

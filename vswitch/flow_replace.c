@@ -60,23 +60,112 @@ static int compare_places(const struct flow *a, const struct flow *b)
 	return order ? order : compare_ranges(&a->match.tp_dst, &b->match.tp_dst);
 }
 
-static int compare_wanted(const void *a, const void *b)
-{
-	const struct flow_request *x = *(struct flow_request *const *)a;
-	const struct flow_request *y = *(struct flow_request *const *)b;
-	int order = compare_places(&x->flow, &y->flow);
+// --- What is wanted, by place ---
 
-	// Of two in the same place the later one is wanted, as if they were added in turn.
-	return order ? order : (x < y) - (x > y);
+// The numbers of wanted flows from 1 on, 0: free. Chains go on in the next slot.
+struct places {
+	uint32_t *slots;
+	size_t mask;
+};
+
+static uint32_t *place_slot(const struct places *places, const struct flow_replacement *replacement,
+	const struct flow *flow)
+{
+	for (size_t at = flow_place_hash(flow);; at++) {
+		uint32_t *slot = &places->slots[at & places->mask];
+
+		if (!*slot || flow_same_place(&replacement->wanted[*slot - 1].flow, flow))
+			return slot;
+	}
 }
 
-static int compare_present(const void *a, const void *b)
+// Of two in the same place the later one is wanted, as if they were added in turn.
+static bool places_make(struct places *places, const struct flow_replacement *replacement)
 {
-	return compare_places(&(*(const struct flow_entry *const *)a)->flow,
-		&(*(const struct flow_entry *const *)b)->flow);
+	size_t count = 16;
+
+	while (count < 2 * replacement->count)
+		count *= 2;
+	places->slots =
+		replacement->count < UINT32_MAX ? calloc(count, sizeof(*places->slots)) : NULL;
+	places->mask = count - 1;
+	for (size_t i = 0; places->slots && i < replacement->count; i++)
+		*place_slot(places, replacement, &replacement->wanted[i].flow) = (uint32_t)i + 1;
+	return places->slots;
 }
 
-// One walk over both sides.
+// --- What is to be done ---
+
+// For one place: what is wanted there and what is there; one of them may be NULL.
+struct step {
+	struct flow_request *wanted;
+	const struct flow_entry *present;
+};
+
+struct plan {
+	const struct flow_replacement *replacement;
+	struct places places;
+	struct step *steps;
+	size_t count;
+};
+
+static const struct flow *step_flow(const struct step *step)
+{
+	return step->wanted ? &step->wanted->flow : &step->present->flow;
+}
+
+static int compare_steps(const void *a, const void *b)
+{
+	return compare_places(step_flow(a), step_flow(b));
+}
+
+static void plan_unwanted(void *context, const struct flow_entry *entry)
+{
+	struct plan *plan = context;
+
+	if (!*place_slot(&plan->places, plan->replacement, &entry->flow))
+		plan->steps[plan->count++] = (struct step){.present = entry};
+}
+
+// Does it matter what is added first?
+static bool has_overlap_checks(const struct flow_replacement *replacement)
+{
+	for (size_t i = 0; i < replacement->count; i++) {
+		if (replacement->wanted[i].flow.flags & FLOW_CHECK_OVERLAP)
+			return true;
+	}
+	return false;
+}
+
+// False: out of memory.
+static bool plan_make(struct plan *plan, const struct flow_set *set, bool sorted)
+{
+	const struct flow_replacement *replacement = plan->replacement;
+
+	plan->steps = calloc(replacement->count + flow_set_count(set) + 1, sizeof(*plan->steps));
+	if (!plan->steps || !places_make(&plan->places, replacement))
+		return false;
+	flow_set_each(set, plan_unwanted, plan);
+	for (size_t i = 0; i < replacement->count; i++) {
+		struct flow_request *wanted = &replacement->wanted[i];
+
+		if (*place_slot(&plan->places, replacement, &wanted->flow) == i + 1)
+			plan->steps[plan->count++] =
+				(struct step){wanted, flow_set_find_place(set, &wanted->flow)};
+	}
+	if (sorted || has_overlap_checks(replacement))
+		qsort(plan->steps, plan->count, sizeof(*plan->steps), compare_steps);
+	return true;
+}
+
+static void plan_destroy(struct plan *plan)
+{
+	free(plan->places.slots);
+	free(plan->steps);
+}
+
+// --- Doing it ---
+
 struct walk {
 	struct flow_owner *owner;
 	const struct port_names *names;
@@ -137,75 +226,37 @@ static void meet(struct walk *walk, struct flow_request *request, const struct f
 	}
 }
 
-static void walk_both(struct walk *walk, struct flow_request **wanted, size_t n_wanted,
-	const struct flow_entry **present, size_t n_present)
+static void walk_steps(struct walk *walk, const struct plan *plan)
 {
-	size_t w = 0;
-	size_t p = 0;
+	for (size_t i = 0; i < plan->count && !walk->rc; i++) {
+		const struct step *step = &plan->steps[i];
 
-	while (!walk->rc && (w < n_wanted || p < n_present)) {
-		int order = w == n_wanted    ? 1
-			    : p == n_present ? -1
-					     : compare_places(&wanted[w]->flow, &present[p]->flow);
-
-		if (order > 0) {
-			take(walk, present[p++]);
-			continue;
-		}
-		if (order < 0) {
-			walk->added++;
-			put(walk, wanted[w], FLOW_ADD);
+		if (!step->wanted) {
+			take(walk, step->present);
+		} else if (step->present) {
+			meet(walk, step->wanted, step->present);
 		} else {
-			meet(walk, wanted[w], present[p++]);
+			walk->added++;
+			put(walk, step->wanted, FLOW_ADD);
 		}
-		w++;
 	}
-}
-
-// Sort what is wanted and leave one for each place. NULL: out of memory.
-static struct flow_request **sort_wanted(struct flow_replacement *replacement, size_t *count)
-{
-	struct flow_request **wanted = calloc(replacement->count + 1, sizeof(*wanted));
-
-	*count = 0;
-	for (size_t i = 0; wanted && i < replacement->count; i++)
-		wanted[i] = &replacement->wanted[i];
-	if (wanted)
-		qsort(wanted, replacement->count, sizeof(*wanted), compare_wanted);
-	for (size_t i = 0; wanted && i < replacement->count; i++) {
-		if (*count == 0 || compare_places(&wanted[*count - 1]->flow, &wanted[i]->flow) != 0)
-			wanted[(*count)++] = wanted[i];
-	}
-	return wanted;
 }
 
 json_t *flow_replacement_apply(struct flow_replacement *replacement, struct flow_owner *owner,
 	const struct port_names *names, bool dry_run, struct rpc_error *error)
 {
-	struct flow_request all = {
-		.command = FLOW_DELETE, .filter = {.out_port = OFPORT_NONE, .any_table = true}};
 	struct walk walk = {.owner = owner, .names = names, .now_ms = clock_wall_ms()};
-	const struct flow_entry **present;
-	struct flow_request **wanted;
-	size_t n_present;
-	size_t n_wanted;
+	struct plan plan = {.replacement = replacement};
 	json_t *result;
 
-	flow_init(&all.flow);
-	present = flow_set_select(owner->set, &all, false, &n_present);
-	wanted = sort_wanted(replacement, &n_wanted);
-	if (n_present == SIZE_MAX || !wanted) {
+	if (!plan_make(&plan, owner->set, dry_run)) {
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
-		free(present);
-		free(wanted);
+		plan_destroy(&plan);
 		return NULL;
 	}
-	if (n_present)
-		qsort(present, n_present, sizeof(*present), compare_present);
 	walk.changes = dry_run ? json_array() : NULL;
-	walk_both(&walk, wanted, n_wanted, present, n_present);
-	free(present);
-	free(wanted);
+	walk_steps(&walk, &plan);
+	plan_destroy(&plan);
 	result = json_pack("{s:I, s:I, s:I, s:I}", "added", (json_int_t)walk.added, "removed",
 		(json_int_t)walk.removed, "modified", (json_int_t)walk.modified, "kept",
 		(json_int_t)walk.kept);

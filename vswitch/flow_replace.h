@@ -2,8 +2,9 @@
 #pragma once
 
 // Making a bridge's flows exactly those of a list: what is there already stays as it is, what only
-// differs in actions is modified and keeps its counters, the rest is added or removed. Both sides
-// are sorted by place (table, priority, match) and walked together.
+// differs in actions is modified and keeps its counters, the rest is added or removed. Flows are
+// found by the hash of their place (table, priority, match); they are put in order only where that
+// is seen, in what dry_run tells and in what check_overlap refuses.
 
 #include <stdbool.h>
 #include <stddef.h>
