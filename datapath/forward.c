@@ -29,6 +29,8 @@ struct forward_sink {
 	struct port_slot *ingress;
 	struct port_slot *last; // slot of the port last sent to, or NULL
 	uint16_t last_number;
+	bool chained;     // a packet of the burst lies in several buffers
+	uint32_t longest; // packet of the burst
 };
 
 // --- Drops ---
@@ -184,18 +186,23 @@ static struct port_slot *slot_find(struct forward_sink *sink, uint16_t number)
 	return sink->last;
 }
 
+// The slot of the port to send to, or NULL.
+static inline struct port_slot *slot_of(struct forward_sink *sink, uint16_t number)
+{
+	if (likely(sink->last && sink->last_number == number))
+		return sink->last;
+	return number <= OFPORT_MAX ? slot_find(sink, number) : NULL;
+}
+
 static void sink_output(struct pipeline_sink *base, struct packet *packet, uint16_t number)
 {
 	struct forward_sink *sink = (struct forward_sink *)base;
 	struct rte_mbuf *mbuf = ((struct forward_packet *)packet)->mbuf;
-	struct port_slot *slot = sink->last;
+	struct port_slot *slot = slot_of(sink, number);
 
-	if (unlikely(!slot || sink->last_number != number)) {
-		slot = number <= OFPORT_MAX ? slot_find(sink, number) : NULL;
-		if (unlikely(!slot)) {
-			drop_packet(sink->pmd, sink->ingress, mbuf, DROP_NO_PORT);
-			return;
-		}
+	if (unlikely(!slot)) {
+		drop_packet(sink->pmd, sink->ingress, mbuf, DROP_NO_PORT);
+		return;
 	}
 	if (unlikely(packet->length > slot->max_frame)) {
 		drop_packet(sink->pmd, slot, mbuf, DROP_TX_TOO_LONG);
@@ -205,6 +212,22 @@ static void sink_output(struct pipeline_sink *base, struct packet *packet, uint1
 	if (unlikely(mbuf->nb_segs > 1 || packet->length < mbuf->pkt_len))
 		mbuf_truncate(mbuf, packet->length);
 	stage(sink->pmd, slot, mbuf);
+}
+
+// Packets that are as they came: what holds for the burst as a whole need not be looked at again.
+static void sink_output_run(
+	struct pipeline_sink *base, struct packet *packets[], unsigned count, uint16_t number)
+{
+	struct forward_sink *sink = (struct forward_sink *)base;
+	struct port_slot *slot = slot_of(sink, number);
+
+	if (unlikely(!slot || sink->chained || sink->longest > slot->max_frame)) {
+		for (unsigned i = 0; i < count; i++)
+			sink_output(base, packets[i], number);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++)
+		stage(sink->pmd, slot, ((struct forward_packet *)packets[i])->mbuf);
 }
 
 // --- Copies ---
@@ -370,14 +393,16 @@ static void burst_run(
 {
 	struct forward_packet storage[PIPELINE_BURST];
 	struct packet *packets[PIPELINE_BURST];
+	struct burst_sums sums = burst_sum(mbufs, count);
 	struct forward_sink sink = {
 		.sink = {sink_output, sink_drop, sink_copy, sink_learn, sink_packet_in,
-			sink_port_live},
+			sink_port_live, sink_output_run},
 		.pmd = pmd,
 		.bridge = entry->bridge,
 		.ingress = entry->slot,
+		.chained = sums.chained,
+		.longest = sums.longest,
 	};
-	struct burst_sums sums = burst_sum(mbufs, count);
 	unsigned ready = 0;
 
 	counter_add(&entry->slot->counters.rx_packets, count);
@@ -408,10 +433,11 @@ void forward_packet_out(struct pmd *pmd)
 	struct forward_packet storage;
 	struct forward_sink sink = {
 		.sink = {sink_output, sink_drop, sink_copy, sink_learn, sink_packet_in,
-			sink_port_live},
+			sink_port_live, sink_output_run},
 		.pmd = pmd,
 		.bridge = out->bridge,
 		.ingress = slot,
+		.chained = true, // as far as we know
 	};
 
 	packet_describe(&storage, out->mbuf, out->in_port);

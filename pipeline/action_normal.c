@@ -4,7 +4,7 @@
 
 #include "pipeline/action_run.h"
 #include "pipeline/byte_order.h"
-#include "pipeline/mac_table.h"
+#include "pipeline/mac_table_probe.h"
 #include "pipeline/observer.h"
 #include "pipeline/packet_format.h"
 #include "pipeline/packet_vlan.h"
@@ -176,11 +176,28 @@ bool action_normal_run(struct execution *execution, const struct action *action)
 
 // --- Bursts ---
 
-// What becomes of an untagged frame from one port, known before it is sent.
+// Where the addresses of a plain packet are looked for.
 struct normal_probe {
 	struct mac_probe source, destination;
-	bool plain; // untagged, of full size, and not to a reserved address or a group
-	bool same;  // the addresses are those of the packet before
+};
+
+// A burst from one port on its way through NORMAL.
+struct normal_burst {
+	struct pipeline *pipeline;
+	const struct port_set *ports;
+	struct pipeline_sink *sink;
+	struct packet **packets;
+	uint16_t ingress;
+	uint16_t vlan; // of untagged frames, or VLAN_NONE
+	uint32_t now;
+	uint64_t bytes; // of all packets
+	uint32_t plain; // bit per packet: untagged, of full size, and not to a group
+	uint32_t same;  // bit per packet: plain, with the addresses of the one before
+	// The port that the last plain packet went to, or NULL, and packets that wait to be sent
+	// there: those from `waiting` on.
+	const struct pipeline_port *to;
+	unsigned waiting;
+	bool unknown; // the last plain packet's source is to be learned
 };
 
 static inline bool is_plain(const struct packet *packet)
@@ -202,56 +219,128 @@ static inline bool leaves_untagged(const struct pipeline_port *port, uint16_t vl
 	       (port->vlan_mode == VLAN_NATIVE_UNTAGGED && vlan == port->tag);
 }
 
-// The port for a plain packet, or NULL where the general way has to be gone.
-static const struct pipeline_port *plain_port(const struct pipeline *pipeline,
-	const struct port_set *ports, const struct normal_probe *probe, uint16_t ingress,
-	uint16_t vlan)
+// Both addresses of all packets: the buckets are on their way before the first is looked into.
+static inline void probes_start(
+	struct normal_burst *burst, struct normal_probe probes[], unsigned count)
 {
-	uint16_t number = mac_probe_port(pipeline->macs, &probe->destination);
-	const struct pipeline_port *port = number <= OFPORT_MAX ? ports->by_number[number] : NULL;
+	const struct mac_table *macs = burst->pipeline->macs;
+	uint64_t key_vlan = mac_key_vlan(burst->vlan);
+	uint64_t last_low = UINT64_MAX, last_high = UINT64_MAX; // to a group: never plain
 
-	if (!port || number == ingress || !carries(port, vlan) || !leaves_untagged(port, vlan))
+	for (unsigned i = 0; i < count; i++) {
+		const uint8_t *data = burst->packets[i]->data;
+		uint64_t low,
+			high; // bytes 0 to 7 and 4 to 11 of the frame, as little-endian numbers
+
+		burst->bytes += burst->packets[i]->length;
+		if (burst->vlan == VLAN_NONE || !is_plain(burst->packets[i])) {
+			last_low = UINT64_MAX;
+			continue;
+		}
+		burst->plain |= 1u << i;
+		low = load_le64(data);
+		high = load_le64(data + 4);
+		if (low == last_low && high == last_high) {
+			burst->same |= 1u << i;
+			continue;
+		}
+		last_low = low;
+		last_high = high;
+		probes[i].destination = mac_probe_start(macs, low << 16 >> 4 | key_vlan);
+		if (mac_is_learnable(high >> 16))
+			probes[i].source = mac_probe_start(macs, high >> 16 << 12 | key_vlan);
+		else
+			probes[i].source.key = 0;
+	}
+}
+
+// The port for a plain packet, or NULL where the general way has to be gone.
+static inline const struct pipeline_port *plain_port(
+	const struct normal_burst *burst, const struct normal_probe *probe)
+{
+	uint16_t number = mac_probe_port(burst->pipeline->macs, &probe->destination);
+	const struct pipeline_port *port;
+
+	if (burst->to && burst->to->number == number)
+		return burst->to;
+	port = number <= OFPORT_MAX ? burst->ports->by_number[number] : NULL;
+	if (!port || number == burst->ingress || !carries(port, burst->vlan) ||
+		!leaves_untagged(port, burst->vlan))
 		return NULL;
 	return port;
 }
 
-void normal_run_burst(struct pipeline *pipeline, const struct port_set *ports,
+// Send the packets that wait, which `end` comes after.
+static inline void waiting_send(struct normal_burst *burst, unsigned end)
+{
+	struct pipeline_sink *sink = burst->sink;
+
+	if (!burst->to || burst->waiting == end)
+		return;
+	if (sink->output_run) {
+		sink->output_run(sink, burst->packets + burst->waiting, end - burst->waiting,
+			burst->to->number);
+		return;
+	}
+	for (unsigned i = burst->waiting; i < end; i++)
+		sink->output(sink, burst->packets[i], burst->to->number);
+}
+
+static __attribute__((noinline)) void learn_plain(struct normal_burst *burst, unsigned i)
+{
+	struct pipeline_sink *sink = burst->sink;
+
+	sink->learn(sink, burst->packets[i]->data + 6, burst->vlan, burst->ingress);
+}
+
+// Where plain packet i goes without more ado; NULL: the general way, which then also learns.
+static inline const struct pipeline_port *run_plain(
+	struct normal_burst *burst, const struct normal_probe *probe, unsigned i)
+{
+	const struct pipeline_port *to = burst->to;
+
+	// What the packet before did to its addresses, this one need not do again.
+	if (!(burst->same & 1u << i)) {
+		to = plain_port(burst, probe);
+		burst->unknown = to && !mac_probe_seen(burst->pipeline->macs, &probe->source,
+					       burst->ingress, burst->now);
+	}
+	if (__builtin_expect(to && burst->unknown, 0))
+		learn_plain(burst, i);
+	return to;
+}
+
+uint64_t normal_run_burst(struct pipeline *pipeline, const struct port_set *ports,
 	struct packet *packets[], unsigned count, uint64_t now_ms, struct pipeline_sink *sink,
 	void (*general)(void *context, unsigned i), void *context)
 {
-	struct normal_probe probes[PIPELINE_BURST];
 	uint16_t ingress = packets[0]->in_port;
 	const struct pipeline_port *from = ingress <= OFPORT_MAX ? ports->by_number[ingress] : NULL;
-	uint16_t vlan = from ? ingress_vlan(from, 0) : VLAN_NONE;
-	const struct pipeline_port *to = NULL;
-	uint32_t now = (uint32_t)(now_ms / 1000);
+	struct normal_probe probes[PIPELINE_BURST];
+	struct normal_burst burst = {
+		.pipeline = pipeline,
+		.ports = ports,
+		.sink = sink,
+		.packets = packets,
+		.ingress = ingress,
+		.vlan = from ? ingress_vlan(from, 0) : VLAN_NONE,
+		.now = (uint32_t)(now_ms / 1000),
+	};
 
+	probes_start(&burst, probes, count);
 	for (unsigned i = 0; i < count; i++) {
-		const uint8_t *data = packets[i]->data;
+		const struct pipeline_port *to = NULL;
 
-		probes[i].plain = vlan != VLAN_NONE && is_plain(packets[i]);
-		if (!probes[i].plain)
+		if (burst.plain & 1u << i)
+			to = run_plain(&burst, &probes[i], i);
+		if (to && to == burst.to)
 			continue;
-		probes[i].same =
-			i > 0 && probes[i - 1].plain && memcmp(data, packets[i - 1]->data, 12) == 0;
-		if (probes[i].same)
-			continue;
-		probes[i].destination = mac_probe_start(pipeline->macs, data, vlan);
-		probes[i].source = mac_probe_start(pipeline->macs, data + 6, vlan);
-	}
-	for (unsigned i = 0; i < count; i++) {
-		if (!probes[i].plain) {
-			to = NULL;
-			general(context, i);
-			continue;
-		}
-		if (!probes[i].same)
-			to = mac_probe_seen(pipeline->macs, &probes[i].source, ingress, now)
-				     ? plain_port(pipeline, ports, &probes[i], ingress, vlan)
-				     : NULL;
-		if (to)
-			sink->output(sink, packets[i], to->number);
-		else
+		waiting_send(&burst, i);
+		burst.to = to;
+		burst.waiting = i;
+		if (!to)
 			general(context, i);
 	}
+	waiting_send(&burst, count);
+	return burst.bytes;
 }

@@ -4,6 +4,7 @@
 // Big-endian numbers at any address. Headers in packets lie wherever the headers before them end,
 // so nothing in them is read through a pointer to a wider type.
 
+#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -33,6 +34,14 @@ static inline uint16_t load_be16(const uint8_t *from)
 static inline uint32_t load_be32(const uint8_t *from)
 {
 	return __builtin_bswap32(load_32(from));
+}
+
+static inline uint64_t load_le64(const uint8_t *from)
+{
+	uint64_t value;
+
+	memcpy(&value, from, sizeof(value));
+	return le64toh(value);
 }
 
 static inline void store_be16(uint8_t *to, uint16_t value)

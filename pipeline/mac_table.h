@@ -4,10 +4,12 @@
 // The MAC table of a bridge: (VLAN, MAC) -> port, bounded and ageing.
 //
 // One control thread writes; any number of threads look up without locks. A lookup that runs
-// beside a write sees the old or the new entry, never a mixture. Buckets are cache lines, each
-// address has two of them; when both are full the entry unseen for longest makes room. Readers
-// refresh an entry's last-seen time with one relaxed store, at most once a second, in an array
-// apart from the buckets, so that lookups on other cores keep their lines.
+// beside a write sees the old or the new entry, never a mixture. Readers refresh an entry's
+// last-seen time with one relaxed store, at most once a second.
+//
+// A full table makes room at the port that has most addresses in it, where of some the one unseen
+// for longest goes. So a port can only lose addresses to others while none of them has more: a
+// flood of addresses at one port pushes out nothing but itself.
 //
 // Time is in whole seconds from any fixed start and is passed in.
 
@@ -22,6 +24,15 @@ struct mac_entry {
 	uint16_t vlan;
 	uint16_t port;
 	uint32_t age; // seconds since last seen
+};
+
+// What has happened since the table was made.
+struct mac_table_stats {
+	uint64_t learned; // new addresses
+	uint64_t moved;   // to another port
+	uint64_t aged;    // forgotten because unseen for the ageing time
+	uint64_t evicted; // forgotten to make room
+	uint64_t flushed;
 };
 
 #define MAC_AGING_DEFAULT 300
@@ -43,9 +54,6 @@ bool mac_table_seen(struct mac_table *table, const uint8_t mac[6], uint16_t vlan
 bool mac_table_knows(
 	const struct mac_table *table, const uint8_t mac[6], uint16_t vlan, uint16_t port);
 
-// Prefetch what the two calls above will read.
-void mac_table_prefetch(const struct mac_table *table, const uint8_t mac[6], uint16_t vlan);
-
 // Control thread. True if the table changed (new, or moved to another port).
 bool mac_table_learn(struct mac_table *table, const uint8_t mac[6], uint16_t vlan, uint16_t port,
 		uint32_t now);
@@ -60,22 +68,10 @@ size_t mac_table_flush(struct mac_table *table, uint16_t port, int vlan);
 void mac_table_set_aging(struct mac_table *table, uint32_t aging);
 size_t mac_table_count(const struct mac_table *table);
 uint32_t mac_table_capacity(const struct mac_table *table);
+// Control thread.
+struct mac_table_stats mac_table_stats(const struct mac_table *table);
+uint32_t mac_table_port_count(const struct mac_table *table, uint16_t port);
 
 // Control thread. Up to `limit` entries from slot *cursor on; advances *cursor; 0 at the end.
 size_t mac_table_list(const struct mac_table *table, uint32_t now, size_t *cursor,
 		struct mac_entry *entries, size_t limit);
-
-// --- For bursts: what is looked for, worked out before it is used ---
-
-struct mac_probe {
-	uint64_t key; // 0: an address that is never in the table
-	uint32_t buckets[2];
-};
-
-// Any thread. Begin to look for an address, and have its buckets fetched.
-struct mac_probe mac_probe_start(
-	const struct mac_table *table, const uint8_t mac[6], uint16_t vlan);
-// The answers of mac_table_lookup() and mac_table_seen().
-uint16_t mac_probe_port(const struct mac_table *table, const struct mac_probe *probe);
-bool mac_probe_seen(struct mac_table *table, const struct mac_probe *probe, uint16_t port,
-	uint32_t now);

@@ -382,12 +382,9 @@ static void run_normal_rest(void *context, unsigned i)
 static void burst_normal(struct burst *burst, unsigned count, const struct installed_flow *flow)
 {
 	struct normal_rest rest = {.burst = burst, .flow = flow};
-	uint64_t bytes = 0;
+	uint64_t bytes = normal_run_burst(burst->pipeline, burst->ports, burst->packets, count,
+		burst->now_ms, burst->sink, run_normal_rest, &rest);
 
-	for (unsigned i = 0; i < count; i++)
-		bytes += burst->packets[i]->length;
-	normal_run_burst(burst->pipeline, burst->ports, burst->packets, count, burst->now_ms,
-		burst->sink, run_normal_rest, &rest);
 	count -= rest.packets;
 	count_hits(burst->reader, flow, count, bytes - rest.bytes, burst->now_ms);
 	count_lookups(burst->reader, 0, count, count);

@@ -179,6 +179,10 @@ struct pipeline_sink {
 			const struct packet_in *event);
 	// Would a packet leave by that port at present? NULL: always.
 	bool (*port_live)(struct pipeline_sink *sink, uint16_t port);
+	// output() for several packets in a row that are as they came. NULL: output() is called for
+	// each.
+	void (*output_run)(struct pipeline_sink *sink, struct packet *packets[], unsigned count,
+			uint16_t port);
 };
 
 // Run `count` (at most PIPELINE_BURST) packets, all from one port, through the pipeline. All end in the sink.

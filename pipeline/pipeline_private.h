@@ -182,7 +182,8 @@ bool execution_write(struct execution *execution, enum field_id field,
 
 // NORMAL for the packets of one port, in order: action_normal.c. `general` runs packets[i] in the
 // general way, from the parser on, for what is not an untagged frame to an address that is known.
-void normal_run_burst(struct pipeline *pipeline, const struct port_set *ports,
+// The bytes of all packets.
+uint64_t normal_run_burst(struct pipeline *pipeline, const struct port_set *ports,
 	struct packet *packets[], unsigned count, uint64_t now_ms, struct pipeline_sink *sink,
 	void (*general)(void *context, unsigned i), void *context);
 

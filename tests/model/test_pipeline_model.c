@@ -84,6 +84,13 @@ static void sink_output(struct pipeline_sink *sink, struct packet *packet, uint1
 	block_close(bench, packet);
 }
 
+static void sink_output_run(
+	struct pipeline_sink *sink, struct packet *packets[], unsigned count, uint16_t port)
+{
+	for (unsigned i = 0; i < count; i++)
+		sink_output(sink, packets[i], port);
+}
+
 static void sink_drop(struct pipeline_sink *sink, struct packet *packet, enum drop_reason reason)
 {
 	struct bench *bench = bench_of(sink);
@@ -438,7 +445,7 @@ static bool run_program(uint64_t seed, unsigned packets, struct totals *totals)
 	static struct mac_entry known[MAC_TABLE_SIZE_DEFAULT];
 	struct bench bench = {
 		.sink = {sink_output, sink_drop, sink_copy, sink_learn, sink_packet_in,
-			sink_port_live},
+			sink_port_live, seed % 2 ? sink_output_run : NULL},
 		.observer = {.lookup = observe_lookup,
 			.begin = observe_begin,
 			.end = observe_end,

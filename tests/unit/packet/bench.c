@@ -63,6 +63,13 @@ static void sink_output(struct pipeline_sink *sink, struct packet *packet, uint1
 	event->port = port;
 }
 
+static void sink_output_run(
+	struct pipeline_sink *sink, struct packet *packets[], unsigned count, uint16_t port)
+{
+	for (unsigned i = 0; i < count; i++)
+		sink_output(sink, packets[i], port);
+}
+
 static void sink_drop(struct pipeline_sink *sink, struct packet *packet, enum drop_reason reason)
 {
 	struct bench_event *event = packet_end(bench_of(sink), packet);
@@ -112,7 +119,8 @@ void bench_open(struct bench *bench, unsigned ports)
 	bench->pipeline = pipeline_create(&config);
 	assert_non_null(bench->pipeline);
 	assert_int_equal(pipeline_reader_add(bench->pipeline, 0), 0);
-	bench->sink = (struct pipeline_sink){sink_output, sink_drop, sink_copy, sink_learn};
+	bench->sink = (struct pipeline_sink){sink_output, sink_drop, sink_copy, sink_learn,
+		.output_run = sink_output_run};
 	bench->next_flow = 1;
 	bench->now_ms = 1000;
 	bench->copies_left = UINT32_MAX;

@@ -111,9 +111,9 @@ static void test_bound_and_eviction(void **state)
 	assert_true(mac_table_count(table) > SIZE * 95 / 100);
 	for (uint32_t i = 0; i < SIZE; i++) {
 		mac_of(mac, SIZE + i);
-		mac_table_learn(table, mac, 0, 2, 20);
+		mac_table_learn(table, mac, 0, 1, 20);
 		assert_true(mac_table_count(table) <= SIZE);
-		assert_int_equal(mac_table_lookup(table, mac, 0), 2);
+		assert_int_equal(mac_table_lookup(table, mac, 0), 1);
 	}
 	for (uint32_t i = 0; i < SIZE; i++) {
 		mac_of(mac, i);
@@ -125,6 +125,130 @@ static void test_bound_and_eviction(void **state)
 	assert_true(old_left < SIZE / 4);
 	assert_true(new_there > SIZE * 3 / 4);
 	assert_int_equal(old_left + new_there, mac_table_count(table));
+	mac_table_destroy(table);
+}
+
+static void learn_range(
+	struct mac_table *table, uint32_t from, uint32_t to, uint16_t port, uint32_t now)
+{
+	uint8_t mac[6];
+
+	for (uint32_t i = from; i < to; i++) {
+		mac_of(mac, i);
+		mac_table_learn(table, mac, 0, port, now);
+	}
+}
+
+static unsigned known_at(const struct mac_table *table, uint32_t from, uint32_t to, uint16_t port)
+{
+	unsigned known = 0;
+	uint8_t mac[6];
+
+	for (uint32_t i = from; i < to; i++) {
+		mac_of(mac, i);
+		known += mac_table_lookup(table, mac, 0) == port;
+	}
+	return known;
+}
+
+static void test_a_flood_pushes_out_only_itself(void **state)
+{
+	struct mac_table *table = mac_table_create(1000, 300);
+
+	// Old addresses, which a table that went by age alone would give up first.
+	learn_range(table, 0, 400, 1, 10);
+	learn_range(table, 400, 500, 2, 10);
+	learn_range(table, 10000, 60000, 3, 200);
+	assert_int_equal(known_at(table, 0, 400, 1), 400);
+	assert_int_equal(known_at(table, 400, 500, 2), 100);
+	assert_int_equal(mac_table_port_count(table, 3), 500);
+	assert_int_equal(mac_table_stats(table).evicted, 50000 - 500);
+	// Others go on learning.
+	learn_range(table, 500, 600, 2, 201);
+	assert_int_equal(known_at(table, 400, 600, 2), 200);
+	assert_int_equal(mac_table_port_count(table, 3), 400);
+	mac_table_destroy(table);
+}
+
+static void test_ports_that_want_all_share(void **state)
+{
+	struct mac_table *table = mac_table_create(1000, 300);
+
+	learn_range(table, 0, 1000, 1, 10);
+	assert_int_equal(mac_table_port_count(table, 1), 1000);
+	learn_range(table, 1000, 3000, 65000, 11);
+	assert_in_range(mac_table_port_count(table, 1), 499, 501);
+	learn_range(table, 3000, 6000, 3, 12);
+	assert_in_range(mac_table_port_count(table, 1), 332, 335);
+	assert_in_range(mac_table_port_count(table, 65000), 332, 335);
+	assert_in_range(mac_table_port_count(table, 3), 332, 335);
+	// What moves counts where it is now.
+	mac_table_flush(table, 65000, -1);
+	assert_int_equal(mac_table_port_count(table, 65000), 0);
+	learn_range(table, 5990, 6000, 1, 13);
+	assert_int_equal(mac_table_stats(table).moved, 10);
+	assert_int_equal(mac_table_port_count(table, 1) + mac_table_port_count(table, 3),
+		mac_table_count(table));
+	mac_table_destroy(table);
+}
+
+static void test_filled_to_the_last_entry(void **state)
+{
+	// The third is as full as a table can be.
+	static const uint32_t sizes[] = {MAC_TABLE_SIZE_DEFAULT, 100000, 12288};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct mac_table *table = mac_table_create(sizes[i], 300);
+		struct mac_table_stats stats;
+
+		learn_range(table, 0, sizes[i], 1, 10);
+		stats = mac_table_stats(table);
+		assert_int_equal(stats.learned, sizes[i]);
+		assert_true(stats.evicted <= sizes[i] / 1000);
+		assert_int_equal(known_at(table, 0, sizes[i], 1), sizes[i] - stats.evicted);
+		mac_table_destroy(table);
+	}
+}
+
+// Small and full, so that most buckets are: addresses lie in second buckets, and move there.
+static void test_against_a_list(void **state)
+{
+	enum { SIZE = 48, ADDRESSES = 46 };
+	struct mac_table *table = mac_table_create(SIZE, 100);
+	uint16_t ports[ADDRESSES] = {0};
+	uint64_t missing = 0;
+	uint32_t random = 1;
+	uint8_t mac[6];
+
+	for (unsigned step = 0; step < 20000; step++) {
+		uint32_t i;
+
+		random = random * 1664525 + 1013904223;
+		i = (random >> 16) % ADDRESSES;
+		mac_of(mac, i);
+		ports[i] = 1 + (random >> 8) % 3;
+		mac_table_learn(table, mac, 0, ports[i], 10);
+		if (step % 97 == 0) {
+			mac_table_flush(table, 3, -1);
+			for (uint32_t j = 0; j < ADDRESSES; j++)
+				ports[j] = ports[j] == 3 ? 0 : ports[j];
+		}
+		for (uint32_t j = 0; j < ADDRESSES; j++) {
+			uint16_t port;
+
+			mac_of(mac, j);
+			port = mac_table_lookup(table, mac, 0);
+			if (port == OFPORT_NONE && ports[j] != 0) {
+				missing++;
+				ports[j] = 0;
+			}
+			assert_int_equal(port, ports[j] ? ports[j] : OFPORT_NONE);
+			assert_true(mac_table_seen(table, mac, 0, port, 10) == (ports[j] != 0));
+		}
+		// Nothing gets lost that was not evicted.
+		assert_int_equal(missing, mac_table_stats(table).evicted);
+	}
+	assert_true(missing < 20000 / 20);
 	mac_table_destroy(table);
 }
 
@@ -189,6 +313,10 @@ int main(void)
 		cmocka_unit_test(test_ageing),
 		cmocka_unit_test(test_ageing_goes_round_in_steps),
 		cmocka_unit_test(test_bound_and_eviction),
+		cmocka_unit_test(test_a_flood_pushes_out_only_itself),
+		cmocka_unit_test(test_ports_that_want_all_share),
+		cmocka_unit_test(test_filled_to_the_last_entry),
+		cmocka_unit_test(test_against_a_list),
 		cmocka_unit_test(test_flush_and_list),
 		cmocka_unit_test(test_sizes),
 	};

@@ -19,7 +19,7 @@
 #define HEADROOM 128
 #define OUTCOME 8192
 
-// Everything that came of a burst, as bytes; learned addresses included.
+// Everything that came of a burst, as bytes.
 struct outcome {
 	uint8_t bytes[OUTCOME];
 	size_t length;
@@ -29,6 +29,7 @@ struct bench {
 	struct pipeline *pipeline;
 	struct pipeline_sink sink;
 	struct outcome outcome;
+	struct outcome learned; // which may come before or after what became of the packet
 };
 
 struct test_packet {
@@ -36,11 +37,16 @@ struct test_packet {
 	uint8_t buffer[HEADROOM + FRAME_MAX + 16]; // with room for tags
 };
 
+static void outcome_note(struct outcome *outcome, const void *bytes, size_t length)
+{
+	assert_true(outcome->length + length <= OUTCOME);
+	memcpy(outcome->bytes + outcome->length, bytes, length);
+	outcome->length += length;
+}
+
 static void note(struct bench *bench, const void *bytes, size_t length)
 {
-	assert_true(bench->outcome.length + length <= OUTCOME);
-	memcpy(bench->outcome.bytes + bench->outcome.length, bytes, length);
-	bench->outcome.length += length;
+	outcome_note(&bench->outcome, bytes, length);
 }
 
 static void note_word(struct bench *bench, uint32_t word)
@@ -81,9 +87,18 @@ static struct packet *sink_copy(struct pipeline_sink *sink, const struct packet 
 static void sink_learn(
 	struct pipeline_sink *sink, const uint8_t mac[6], uint16_t vlan, uint16_t port)
 {
-	note_word(bench_of(sink), 3000u + port);
-	note_word(bench_of(sink), vlan);
-	note(bench_of(sink), mac, 6);
+	struct outcome *learned = &bench_of(sink)->learned;
+
+	outcome_note(learned, &port, sizeof(port));
+	outcome_note(learned, &vlan, sizeof(vlan));
+	outcome_note(learned, mac, 6);
+}
+
+static void sink_output_run(
+	struct pipeline_sink *sink, struct packet *packets[], unsigned count, uint16_t port)
+{
+	for (unsigned i = 0; i < count; i++)
+		sink_output(sink, packets[i], port);
 }
 
 static void retire(void *context, void (*free_fn)(void *), void *memory)
@@ -119,7 +134,8 @@ static void bench_start(struct bench *bench, const char *const flows[], bool who
 
 	memset(bench, 0, sizeof(*bench));
 	bench->pipeline = pipeline_create(&config);
-	bench->sink = (struct pipeline_sink){sink_output, sink_drop, sink_copy, sink_learn};
+	bench->sink = (struct pipeline_sink){sink_output, sink_drop, sink_copy, sink_learn,
+		.output_run = whole ? NULL : sink_output_run};
 	assert_int_equal(pipeline_reader_add(bench->pipeline, 0), 0);
 	for (unsigned i = 0; i < PORTS; i++)
 		assert_int_equal(pipeline_port_set(bench->pipeline, &ports[i]), 0);
@@ -211,7 +227,7 @@ static void run(struct bench *bench, uint64_t *alike, uint16_t in_port, uint8_t 
 		memcpy(made->packet.data, frames[i], lengths[i]);
 		packets[i] = &made->packet;
 	}
-	bench->outcome.length = 0;
+	bench->outcome.length = bench->learned.length = 0;
 	if (!alike || !run_alike(bench, in_port, packets, count, alike))
 		pipeline_run(bench->pipeline, 0, packets, count, 1000, &bench->sink);
 }
@@ -266,6 +282,8 @@ static uint64_t compare(const char *const flows[])
 			assert_memory_equal(
 				some.outcome.bytes, whole.outcome.bytes, some.outcome.length);
 		assert_int_equal(some.outcome.length, whole.outcome.length);
+		assert_int_equal(some.learned.length, whole.learned.length);
+		assert_memory_equal(some.learned.bytes, whole.learned.bytes, some.learned.length);
 	}
 	same_counters(&some, &whole);
 	pipeline_destroy(some.pipeline);
