@@ -34,6 +34,7 @@ struct bridge *bridge_get(struct datapath *datapath, const json_t *params, struc
 struct bridge_limits {
 	uint32_t aging, size;
 	uint32_t controller_rate, controller_burst;
+	struct learn_limit learn;
 };
 
 static bool limit_get(const json_t *config, const char *name, uint32_t usual, uint32_t max,
@@ -58,7 +59,11 @@ static bool limits_get(const json_t *config, struct bridge_limits *limits, struc
 	       limit_get(config, "controller_rate", CONTROLLER_RATE_DEFAULT, CONTROLLER_RATE_MAX,
 		       &limits->controller_rate, error) &&
 	       limit_get(config, "controller_burst", CONTROLLER_BURST_DEFAULT, CONTROLLER_RATE_MAX,
-		       &limits->controller_burst, error);
+		       &limits->controller_burst, error) &&
+	       limit_get(config, "mac_learning_rate", LEARN_RATE_DEFAULT, LEARN_RATE_MAX,
+		       &limits->learn.rate, error) &&
+	       limit_get(config, "mac_learning_burst", LEARN_BURST_DEFAULT, LEARN_RATE_MAX,
+		       &limits->learn.burst, error);
 }
 
 static void bridge_free(struct bridge *bridge)
@@ -85,6 +90,7 @@ static struct bridge *bridge_create(
 		return NULL;
 	memset(bridge, 0, sizeof(*bridge));
 	bridge->datapath = datapath;
+	bridge->learn_limit = limits->learn;
 	memcpy(bridge->name, name, strlen(name));
 	bridge->pipeline = pipeline_create(&config);
 	for (unsigned slot = 0; bridge->pipeline && slot < PIPELINE_READERS; slot++) {
@@ -156,6 +162,8 @@ bool bridge_set(struct bridge *bridge, const json_t *changes, struct rpc_error *
 		return false;
 	}
 	mac_table_set_aging(macs, limits.aging);
+	__atomic_store_n(&bridge->learn_limit.rate, limits.learn.rate, __ATOMIC_RELAXED);
+	__atomic_store_n(&bridge->learn_limit.burst, limits.learn.burst, __ATOMIC_RELAXED);
 	json_decref(bridge->config);
 	bridge->config = merged;
 	return true;
@@ -170,7 +178,7 @@ void bridge_delete(struct bridge *bridge)
 			port_delete(datapath->ports[i]);
 	}
 	// What threads have learned for this number must not meet the next bridge that gets it.
-	pmd_learn(datapath);
+	learn_drain(datapath);
 	packet_in_send(datapath);
 	datapath->bridges[bridge->index] = NULL;
 	// Retired parts refer to the pipeline until they are freed.

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "datapath/learn_limit.h"
 #include "datapath/packet_in.h"
 #include "datapath/port.h"
 #include "pipeline/pipeline.h"
@@ -19,6 +20,7 @@ struct bridge {
 	// PMDs: ro.
 	struct pipeline *pipeline;
 	uint16_t index;                     // in datapath.bridges; learn events carry it
+	struct learn_limit learn_limit;     // control: wo; of each port and PMD
 	struct port *ports[OFPORT_MAX + 1]; // control: wo; NULL: no such port
 	void *controller_limit;             // control: wo; of datapath_metering
 	// One per PMD, who writes it.

@@ -15,6 +15,7 @@
 #include "datapath/pmd.h"
 
 #define TICK_MS 100
+#define LEARN_MANY (LEARN_RING / 8)
 #define REFRESH_TICKS 5 // looking for links that changed without a word
 
 void datapath_wake(struct datapath *datapath)
@@ -32,20 +33,21 @@ void datapath_tidy(struct datapath *datapath)
 }
 
 // Learn what there is, and have the first thread that sees something new wake us. While addresses
-// keep coming, threads need not (a wake-up is a system call): a tick or a timer looks again.
+// keep coming, threads need not (a wake-up is a system call): a timer looks again, often only if
+// there are many.
 static void learn(struct datapath *datapath)
 {
-	static const struct timeval soon = {0, 1000};
+	static const struct timeval soon = {0, 1000}, later = {0, 5000};
+	unsigned count = learn_drain(datapath);
 
-	if (pmd_learn(datapath)) {
-		event_add(datapath->learn_event, &soon);
-		return;
-	}
-	__atomic_store_n(&datapath->learn_sleeping, true, __ATOMIC_SEQ_CST);
-	if (pmd_learn(datapath)) {
+	if (count == 0) {
+		__atomic_store_n(&datapath->learn_sleeping, true, __ATOMIC_SEQ_CST);
+		count = learn_drain(datapath);
+		if (count == 0)
+			return;
 		__atomic_store_n(&datapath->learn_sleeping, false, __ATOMIC_SEQ_CST);
-		event_add(datapath->learn_event, &soon);
 	}
+	event_add(datapath->learn_event, count > LEARN_MANY ? &soon : &later);
 }
 
 static void on_learn(evutil_socket_t fd, short what, void *context)
@@ -73,7 +75,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
 	if (++datapath->ticks % REFRESH_TICKS == 0)
 		ports_refresh(datapath);
-	pmd_learn(datapath);
+	learn_drain(datapath);
 	bridges_age(datapath);
 	builder_step(datapath->builder, datapath);
 	rcu_drain(&datapath->rcu);
@@ -112,8 +114,7 @@ bool datapath_init(struct datapath *datapath, struct rpc_error *error)
 	}
 	datapath->builder = builder_create();
 	if (!datapath->builder) {
-		rpc_error_set(
-			error, RPC_INTERNAL_ERROR, "no thread to start: %s", strerror(errno));
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "no thread to start: %s", strerror(errno));
 		return false;
 	}
 	event_add(datapath->wake_event, NULL);

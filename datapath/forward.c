@@ -282,16 +282,8 @@ static void sink_learn(
 	struct pipeline_sink *base, const uint8_t mac[6], uint16_t vlan, uint16_t port)
 {
 	struct forward_sink *sink = (struct forward_sink *)base;
-	struct datapath *datapath = sink->pmd->datapath;
-	struct learn_event event = {.vlan = vlan, .port = port, .bridge = sink->bridge->index};
 
-	memcpy(event.mac, mac, sizeof(event.mac));
-	// A full ring loses the event; the next packet brings it again.
-	rte_ring_sp_enqueue_elem(sink->pmd->learned, &event, sizeof(event));
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&datapath->learn_sleeping, __ATOMIC_RELAXED) &&
-		__atomic_exchange_n(&datapath->learn_sleeping, false, __ATOMIC_SEQ_CST))
-		datapath_wake(datapath);
+	learn_post(sink->pmd, sink->bridge, sink->ingress, mac, vlan, port);
 }
 
 // --- To the controller, and what groups ask ---

@@ -44,6 +44,8 @@ static const struct rpc_param params_bridge[] = {
 	{"mac_table_size", RPC_INTEGER, false, "most MAC addresses held"},
 	{"controller_rate", RPC_INTEGER, false, "packets per second to the controller"},
 	{"controller_burst", RPC_INTEGER, false, "packets to the controller at once"},
+	{"mac_learning_rate", RPC_INTEGER, false, "MAC addresses learned per second and port"},
+	{"mac_learning_burst", RPC_INTEGER, false, "MAC addresses learned at once per port"},
 	{NULL},
 };
 

@@ -33,7 +33,7 @@ static json_t *show(void *context, json_t *params, struct rpc_error *error)
 
 	if (!bridge)
 		return NULL;
-	pmd_learn(context);
+	learn_drain(context);
 	all = json_array();
 	do {
 		count = mac_table_list(pipeline_mac_table(bridge->pipeline),
@@ -64,10 +64,20 @@ static json_t *flush(void *context, json_t *params, struct rpc_error *error)
 		return NULL;
 	}
 	// What was seen before now is forgotten too.
-	pmd_learn(context);
+	learn_drain(context);
 	count = mac_table_flush(pipeline_mac_table(bridge->pipeline),
 		port ? port->number : OFPORT_NONE, vlan ? (int)json_integer_value(vlan) : -1);
 	return json_pack("{s:I}", "flushed", (json_int_t)count);
+}
+
+static json_t *stats(void *context, json_t *params, struct rpc_error *error)
+{
+	struct bridge *bridge = bridge_get(context, params, error);
+
+	if (!bridge)
+		return NULL;
+	learn_drain(context);
+	return learn_stats(bridge);
 }
 
 static const struct rpc_param params_show[] = {
@@ -85,6 +95,13 @@ static const struct rpc_param params_flush[] = {
 const struct rpc_method methods_fdb[] = {
 	{"fdb.show", show, params_show, 0, "[{port, ofport, vlan, mac, age}]",
 		"The MAC addresses that a bridge has learned; age in seconds."},
+	{"fdb.stats", stats, params_show, 0,
+		"{count, size, learned, moved, aged, evicted, flushed, ports: [{port, ofport, "
+		"count, limited, lost}]}",
+		"A MAC table: addresses in it and most that it holds; addresses learned, moved to "
+		"another port, forgotten for their age, evicted to make room and flushed. Of each "
+		"port, addresses that are there now, and how often one was not learned because the "
+		"port was over mac_learning_rate, or there was no room on the way (lost)."},
 	{"fdb.flush", flush, params_flush, 0, "{flushed}", "Forget learned MAC addresses."},
 	{NULL},
 };

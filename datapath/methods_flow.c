@@ -322,7 +322,7 @@ static json_t *trace(void *context, json_t *params, struct rpc_error *error)
 	if (json_is_true(json_object_get(params, "names")) && names_of(bridge, &names))
 		request.names = &names;
 	// What the threads have seen so far is part of the answer.
-	pmd_learn(context);
+	learn_drain(context);
 	result = trace_run(bridge->pipeline, &request);
 	if (result)
 		outputs_judge(bridge, json_object_get(result, "outputs"));

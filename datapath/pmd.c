@@ -179,23 +179,9 @@ void pmd_plans_update(struct datapath *datapath)
 
 // --- Starting and stopping ---
 
-static struct rte_ring *learn_ring_create(void)
-{
-	ssize_t size = rte_ring_get_memsize_elem(sizeof(struct learn_event), LEARN_RING);
-	struct rte_ring *ring = size > 0 ? aligned_alloc(RTE_CACHE_LINE_SIZE,
-						   RTE_ALIGN((size_t)size, RTE_CACHE_LINE_SIZE))
-					 : NULL;
-
-	if (ring && rte_ring_init(ring, "learn", LEARN_RING, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0) {
-		free(ring);
-		return NULL;
-	}
-	return ring;
-}
-
 static void pmd_free(struct pmd *pmd)
 {
-	free(pmd->learned);
+	learner_end(&pmd->learner);
 	free(pmd->packet_ins);
 	free(pmd->plan);
 	if (pmd->list != &empty_list)
@@ -249,11 +235,11 @@ static bool pmd_start(struct datapath *datapath, unsigned core, struct rpc_error
 	pmd->core = core;
 	pmd->numa = cpu->numa;
 	pmd->list = &empty_list;
-	pmd->learned = learn_ring_create();
 	pmd->packet_ins = packet_in_ring_create();
 	pmd->plan = calloc(1, sizeof(*pmd->plan));
-	result = pmd->learned && pmd->packet_ins && pmd->plan ? slot_prepare(datapath, pmd->slot)
-							      : -ENOMEM;
+	result = learner_init(&pmd->learner) == 0 && pmd->packet_ins && pmd->plan
+			 ? slot_prepare(datapath, pmd->slot)
+			 : -ENOMEM;
 	if (result == 0)
 		result = thread_start(pmd);
 	if (result != 0) {
@@ -273,7 +259,7 @@ static void pmd_stop(struct pmd *pmd)
 
 	__atomic_store_n(&pmd->stop, true, __ATOMIC_RELAXED);
 	pthread_join(pmd->thread, NULL);
-	pmd_learn(datapath);
+	learn_drain(datapath);
 	packet_in_send(datapath);
 	port_counters_add(&datapath->packet_outs_before, &pmd->packet_outs.counters);
 	datapath->pmds[pmd->slot] = NULL;
@@ -327,43 +313,4 @@ bool pmd_plan_set(struct datapath *datapath, struct poll_wanted *wanted, struct 
 	pmd_plans_update(datapath);
 	poll_wanted_destroy(old);
 	return true;
-}
-
-// --- Learning ---
-
-#define LEARN_BATCH 64
-
-static void learn_one(struct datapath *datapath, const struct learn_event *event, uint32_t now)
-{
-	struct bridge *bridge = datapath->bridges[event->bridge];
-	struct port *port = bridge ? bridge->ports[event->port] : NULL;
-
-	if (port && !port->paused)
-		mac_table_learn(pipeline_mac_table(bridge->pipeline), event->mac, event->vlan,
-			event->port, now);
-}
-
-bool pmd_learn(struct datapath *datapath)
-{
-	uint32_t now = (uint32_t)(clock_ms() / 1000);
-	bool any = false;
-
-	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++) {
-		struct pmd *pmd = datapath->pmds[slot];
-		struct learn_event events[LEARN_BATCH];
-		unsigned count, sum = 0;
-
-		// At most a ring full, or a flood of addresses would keep us here.
-		while (pmd && sum < LEARN_RING) {
-			count = rte_ring_sc_dequeue_burst_elem(
-				pmd->learned, events, sizeof(events[0]), LEARN_BATCH, NULL);
-			if (count == 0)
-				break;
-			for (unsigned i = 0; i < count; i++)
-				learn_one(datapath, &events[i], now);
-			sum += count;
-			any = true;
-		}
-	}
-	return any;
 }

@@ -18,6 +18,7 @@
 #include <rte_ring.h>
 
 #include "datapath/datapath.h"
+#include "datapath/learn.h"
 #include "datapath/packet_out.h"
 #include "datapath/poll_plan.h"
 
@@ -51,15 +52,6 @@ struct pmd_counters {
 	uint64_t drops;
 };
 
-// An address that a pipeline has seen at a port and that is not in its MAC table.
-struct learn_event {
-	uint8_t mac[6];
-	uint16_t vlan;
-	uint16_t port;
-	uint16_t bridge; // index
-};
-
-#define LEARN_RING 4096
 #define PMD_FLUSH_MAX PORTS_MAX
 
 struct pmd {
@@ -69,7 +61,6 @@ struct pmd {
 	unsigned core;
 	int numa;
 	pthread_t thread;
-	struct rte_ring *learned; // of struct learn_event; to the control thread
 	struct rte_ring *packet_ins; // see packet_in.h; to the control thread
 	// PMD: ro; control: wo.
 	struct poll_list *list __rte_cache_aligned;
@@ -79,6 +70,7 @@ struct pmd {
 	struct pmd_counters counters __rte_cache_aligned;
 	uint64_t now_ms;
 	uint64_t next_ms_tsc; // when now_ms is no longer right
+	struct learner learner;
 	struct port_slot packet_outs; // stands for the port that they come from: counters only
 	unsigned flush_count;
 	struct port_slot *flush[PMD_FLUSH_MAX]; // slots with something staged
@@ -100,9 +92,6 @@ void pmd_plans_update(struct datapath *datapath);
 
 // Stop all threads.
 void pmd_stop_all(struct datapath *datapath);
-
-// Enter into the MAC tables what the threads have seen. True if there was anything.
-bool pmd_learn(struct datapath *datapath);
 
 // What pmd.stats answers with. A new reference.
 json_t *pmd_stats(struct datapath *datapath);

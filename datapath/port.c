@@ -212,7 +212,7 @@ void port_delete(struct port *port)
 			port->settings.name, port->number, port->bridge->name);
 	rcu_wait(&datapath->rcu);
 	port_pause(port);
-	pmd_learn(datapath);
+	learn_drain(datapath);
 	port->ops->close(port);
 	port_counters_get(port, &sum);
 	port_counters_add(&datapath->removed, &sum);

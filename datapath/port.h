@@ -25,6 +25,7 @@
 #include <rte_common.h>
 
 #include "datapath/counters.h"
+#include "datapath/learn_limit.h"
 #include "datapath/poll_plan.h"
 #include "datapath/port_options.h"
 #include "datapath/port_settings.h"
@@ -47,6 +48,10 @@ struct port_slot {
 	bool listed;           // in the thread's list of slots to flush
 	uint32_t staged_bytes; // of them
 	struct port_counters counters;
+	// Of addresses that came by the port.
+	struct learn_budget learn_budget;
+	uint64_t learn_limited; // over the limit
+	uint64_t learn_lost;    // no room in the ring
 	struct rte_mbuf *mbufs[PORT_STAGE];
 } __rte_cache_aligned;
 

@@ -36,6 +36,8 @@ static json_t *bridge_config(const json_t *bridge)
 		{"mac-table-size", "mac_table_size"},
 		{"controller-rate-limit", "controller_rate"},
 		{"controller-burst-limit", "controller_burst"},
+		{"mac-learning-rate-limit", "mac_learning_rate"},
+		{"mac-learning-burst-limit", "mac_learning_burst"},
 	};
 	json_t *config = json_pack("{s:s}", "name", row_string(bridge, "name"));
 

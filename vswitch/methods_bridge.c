@@ -36,13 +36,18 @@ static bool bridge_settings(
 	static const struct {
 		const char *param;
 		const char *key;
-	} keys[] = {{"mac_aging", "mac-aging-time"}, {"mac_table_size", "mac-table-size"}};
+	} keys[] = {
+		{"mac_aging", "mac-aging-time"},
+		{"mac_table_size", "mac-table-size"},
+		{"mac_learning_rate", "mac-learning-rate-limit"},
+		{"mac_learning_burst", "mac-learning-burst-limit"},
+	};
 	const json_t *fail_mode = json_object_get(params, "fail_mode");
 	bool good = true;
 
 	if (fail_mode)
 		good = edit_set(vs->model, TABLE_BRIDGE, uuid, "fail_mode", fail_mode, error);
-	for (size_t i = 0; i < 2 && good; i++) {
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && good; i++) {
 		json_t *value = json_object_get(params, keys[i].param);
 		json_t *map = value ? json_pack("{s:O}", keys[i].key, value) : NULL;
 
@@ -97,6 +102,8 @@ static const struct rpc_param add_params[] = {
 	{"fail_mode", RPC_STRING, false, "standalone (default) or secure: begin without flows"},
 	{"mac_aging", RPC_INTEGER, false, "seconds until an unseen MAC address is forgotten"},
 	{"mac_table_size", RPC_INTEGER, false, "most MAC addresses learned"},
+	{"mac_learning_rate", RPC_INTEGER, false, "MAC addresses learned per second and port"},
+	{"mac_learning_burst", RPC_INTEGER, false, "MAC addresses learned at once per port"},
 	PARAM_NO_WAIT,
 	{0},
 };

@@ -19,6 +19,11 @@ static json_t *fdb_show(void *context, json_t *params, struct rpc_error *error)
 	return forward(context, "fdb.show", params, error);
 }
 
+static json_t *fdb_stats(void *context, json_t *params, struct rpc_error *error)
+{
+	return forward(context, "fdb.stats", params, error);
+}
+
 static json_t *fdb_flush(void *context, json_t *params, struct rpc_error *error)
 {
 	return forward(context, "fdb.flush", params, error);
@@ -39,6 +44,14 @@ static const struct rpc_param flush_params[] = {
 const struct rpc_method fdb_methods[] = {
 	{"fdb.show", fdb_show, show_params, 0, "[{port, ofport, vlan, mac, age}]",
 		"The MAC addresses that a bridge has learned; age in seconds."},
+	{"fdb.stats", fdb_stats, show_params, 0,
+		"{count, size, learned, moved, aged, evicted, flushed, ports: [{port, ofport, "
+		"count, limited, lost}]}",
+		"A bridge's MAC table: addresses in it and most that it holds; addresses learned, "
+		"moved to another port, forgotten for their age, evicted to make room and flushed "
+		"since it was made. Of each port, addresses that are there now, and how often one "
+		"was not learned because the port was over the bridge's mac-learning-rate-limit, "
+		"or there was no room on the way (lost)."},
 	{"fdb.flush", fdb_flush, flush_params, 0, "{flushed}", "Forget learned MAC addresses."},
 	{0},
 };

@@ -63,6 +63,8 @@ static const struct bridge_setting {
 	{"mac_table_size", 8192},
 	{"controller_rate", 1000},
 	{"controller_burst", 250},
+	{"mac_learning_rate", 10000},
+	{"mac_learning_burst", 2000},
 };
 
 #define BRIDGE_SETTINGS (sizeof(bridge_settings) / sizeof(bridge_settings[0]))

@@ -212,6 +212,11 @@ static bool prepare_fdb_show(struct vsctl_request *request, struct rpc_error *er
 	return vsctl_call_add(request, "fdb.show", json_pack("{s:s}", "bridge", request->argv[0]));
 }
 
+static bool prepare_fdb_stats(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(request, "fdb.stats", json_pack("{s:s}", "bridge", request->argv[0]));
+}
+
 static bool prepare_fdb_flush(struct vsctl_request *request, struct rpc_error *error)
 {
 	json_t *params = json_pack("{s:s}", "bridge", request->argv[0]);
@@ -288,6 +293,8 @@ static const struct vsctl_command commands[] = {
 		vsctl_print_drops},
 	{{"fdb/show", "BRIDGE", 1, 1, "MAC addresses that a bridge has learned"}, prepare_fdb_show,
 		vsctl_print_fdb},
+	{{"fdb/stats-show", "BRIDGE", 1, 1, "MAC addresses by port, and what was not learned"},
+		prepare_fdb_stats, vsctl_print_fdb_stats},
 	{{"fdb/flush", "BRIDGE [PORT]", 1, 2, "Forget learned MAC addresses"}, prepare_fdb_flush,
 		NULL},
 	{{"info", "", 0, 0, "State of the daemons"}, prepare_info, vsctl_print_tree},

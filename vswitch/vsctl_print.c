@@ -386,6 +386,25 @@ int vsctl_print_fdb(const struct vsctl_request *request, const json_t *results, 
 	return CLI_EXIT_OK;
 }
 
+int vsctl_print_fdb_stats(const struct vsctl_request *request, const json_t *results, FILE *out)
+{
+	static const char *const names[] = {"learned", "moved", "aged", "evicted", "flushed"};
+	const json_t *stats = first_of(results);
+	size_t index;
+	json_t *port;
+
+	fprintf(out, "MAC addresses: %lld of at most %lld\n", number_of(stats, "count"),
+		number_of(stats, "size"));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		fprintf(out, "  %-8s %12lld\n", names[i], number_of(stats, names[i]));
+	fprintf(out, "port              addresses   not learned: limited          lost\n");
+	json_array_foreach (json_object_get(stats, "ports"), index, port)
+		fprintf(out, "%-16s  %9lld  %21lld  %12lld\n", string_of(port, "port"),
+			number_of(port, "count"), number_of(port, "limited"),
+			number_of(port, "lost"));
+	return CLI_EXIT_OK;
+}
+
 static void drops_print(const char *port, const json_t *drops, FILE *out)
 {
 	const char *reason;

@@ -20,6 +20,7 @@ int vsctl_print_pmd_stats(const struct vsctl_request *request, const json_t *res
 int vsctl_print_pmd_perf(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_drops(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_fdb(const struct vsctl_request *request, const json_t *results, FILE *out);
+int vsctl_print_fdb_stats(const struct vsctl_request *request, const json_t *results, FILE *out);
 
 // Prints nothing; the exit status tells whether the bridge of br-exists is in the list.
 int vsctl_print_exists(const struct vsctl_request *request, const json_t *results, FILE *out);

@@ -33,6 +33,8 @@ class Turnout(Subject):
         options = {"mac_aging": MAC_AGING}
         if setup.mac_table:
             options["mac_table_size"] = setup.mac_table
+            # All addresses are there within a second, so that what is measured can begin.
+            options.update(mac_learning_rate=1000000, mac_learning_burst=1000000)
         self.switch.rpc("bridge.add", name=BRIDGE, fail_mode="secure", **options)
         if setup.flows:
             self.write_flows("setup.flows", setup.flows)

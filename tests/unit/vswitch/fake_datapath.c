@@ -404,7 +404,7 @@ static const struct rpc_param any_params[] = {ANY("name"), ANY("bridge"), ANY("t
 	ANY("ofport"), ANY("options"), ANY("vlan_mode"), ANY("tag"), ANY("trunks"), ANY("mtu"),
 	ANY("mac_aging"), ANY("mac_table_size"), ANY("ops"), ANY("ids"), ANY("threads"),
 	ANY("controller_rate"), ANY("controller_burst"), ANY("in_port"), ANY("frame"),
-	ANY("actions"), {0}};
+	ANY("actions"), ANY("mac_learning_rate"), ANY("mac_learning_burst"), {0}};
 
 static const struct rpc_method methods[] = {
 	{"datapath.info", info, NULL, 0, "", ""},

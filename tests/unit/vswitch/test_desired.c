@@ -81,14 +81,16 @@ static void test_bridge(void **state)
 {
 	struct fixture *f = *state;
 	json_t *expected = json_loads("{\"name\":\"br0\", \"mac_aging\":60, \"mac_table_size\":16, "
-				      "\"controller_rate\":7, \"controller_burst\":3}",
+				      "\"controller_rate\":7, \"controller_burst\":3, "
+				      "\"mac_learning_rate\":5, \"mac_learning_burst\":6}",
 		0, NULL);
 	json_t *desired;
 	json_t *bridge;
 
 	set(f, TABLE_BRIDGE, "br0", "other_config",
 		"{\"mac-aging-time\": \"60\", \"mac-table-size\": 16, \"flow-table-limit\": 9, "
-		"\"controller-rate-limit\": 7, \"controller-burst-limit\": \"3\"}");
+		"\"controller-rate-limit\": 7, \"controller-burst-limit\": \"3\", "
+		"\"mac-learning-rate-limit\": 5, \"mac-learning-burst-limit\": \"6\"}");
 	desired = desired_state(f->model, NULL);
 	bridge = json_array_get(json_object_get(desired, "bridges"), 0);
 	assert_true(json_equal(json_object_get(bridge, "config"), expected));

@@ -91,6 +91,8 @@ static void test_bridge_settings(void **state)
 		{"\"controller_burst\":5", "\"controller_burst\":4", "\"controller_burst\":5"},
 		{"\"mac_aging\":7", "\"controller_rate\":2,\"mac_aging\":7",
 			"\"controller_rate\":1000"},
+		{"\"mac_learning_rate\":7", "\"mac_learning_burst\":2",
+			"\"mac_learning_burst\":2000,\"mac_learning_rate\":7"},
 		{"\"mac_table_size\":7", "\"controller_burst\":2",
 			"\"controller_burst\":250,\"mac_table_size\":7"},
 	};

@@ -130,6 +130,12 @@ static void test_maps(void **state)
 		"controller-rate-limit: 1000001 is out of range");
 	assert_refused(TABLE_BRIDGE, "other_config", "{\"controller-burst-limit\": \"0\"}",
 		"controller-burst-limit: 0 is out of range");
+	assert_kept(TABLE_BRIDGE, "other_config", "{\"mac-learning-rate-limit\": 1000000}",
+		"{\"mac-learning-rate-limit\": \"1000000\"}");
+	assert_refused(TABLE_BRIDGE, "other_config", "{\"mac-learning-rate-limit\": \"0\"}",
+		"mac-learning-rate-limit: 0 is out of range");
+	assert_refused(TABLE_BRIDGE, "other_config", "{\"mac-learning-burst-limit\": \"1000001\"}",
+		"mac-learning-burst-limit: 1000001 is out of range");
 	assert_refused(TABLE_BRIDGE, "other_config", "\"x\"", "is a map; write other_config:KEY");
 	assert_refused(TABLE_OPEN_VSWITCH, "other_config", "{\"pmd-rxq-assign\": \"best\"}",
 		"not one of: roundrobin cycles group");

@@ -138,6 +138,7 @@ static const struct example examples[] = {
 		"'columns':['name','ofport']}},"
 		"{'method':'db.list','params':{'table':'Interface','record':'b',"
 		"'columns':['name','ofport']}}]"},
+	{"fdb/stats-show|br0", "[{'method':'fdb.stats','params':{'bridge':'br0'}}]"},
 	{"fdb/flush|br0|p0", "[{'method':'fdb.flush','params':{'bridge':'br0','port':'p0'}}]"},
 	{"exit", "[{'method':'system.exit','params':{}}]"},
 	{"exit|datapath", "[{'method':'system.exit','params':{'datapath':true}}]"},

@@ -106,6 +106,17 @@ static const struct example examples[] = {
 		" port  VLAN  MAC                Age\n"
 		"   p0     0  00:00:00:00:00:01    7\n"
 		"   12   100  00:00:00:00:00:02  123\n"},
+	{vsctl_print_fdb_stats,
+		"[{'count':9,'size':8192,'learned':20,'moved':1,'aged':2,'evicted':8,'flushed':1,"
+		"'ports':[{'port':'p0','count':9,'limited':12345,'lost':6}]}]",
+		"MAC addresses: 9 of at most 8192\n"
+		"  learned            20\n"
+		"  moved               1\n"
+		"  aged                2\n"
+		"  evicted             8\n"
+		"  flushed             1\n"
+		"port              addresses   not learned: limited          lost\n"
+		"p0                        9                  12345             6\n"},
 	{vsctl_print_drops,
 		"[{'ports':[{'name':'p0','drops':{'no_match':5,'other':0}}],"
 		"'removed':{},'total':{'no_match':5}}]",
