@@ -15,7 +15,8 @@ from comparison import kinds, openflow, page, report  # noqa: E402
 from comparison.scenarios import SCENARIOS  # noqa: E402
 from comparison.subject import Counts, Reading, Refused, check_loss  # noqa: E402
 
-UNIT = {"cycles": (40.0, 60.0, 120.0), "mpps": (9.0, 12.0, 6.0), "seconds": (0, 1.0, 6.0)}
+UNIT = {"cycles": (40.0, 60.0, 120.0), "mpps": (9.0, 12.0, 6.0), "seconds": (0, 1.0, 6.0),
+        "kflows": (0, 1600.0, 10.0)}
 
 
 def row_of(scenario):

@@ -2,6 +2,7 @@
 """How a scenario becomes figures. A kind takes (scenario, bench) and gives a Result."""
 import contextlib
 import dataclasses
+import itertools
 import os
 import re
 import statistics
@@ -77,7 +78,9 @@ TROUBLE = (Refused, RuntimeError, OSError, AssertionError, LookupError, RpcError
 
 def memory(scenario, ovs):
     """Huge pages of 2 MB that all subjects of a scenario need together."""
-    setup = Setup(frames=scenario.frames.count if scenario.frames else 0)
+    # A port that reads its file as it goes needs no room for all of it.
+    held = scenario.frames and scenario.kind != "newcomers"
+    setup = Setup(frames=scenario.frames.count if held else 0)
     kinds = [Testpmd, Turnout] + ([OpenVSwitch] if ovs else [])
     megabytes = sum(kind.memory(setup) for kind in kinds)
     if scenario.kind == "guests":
@@ -341,4 +344,45 @@ def files(scenario, bench):
         return take_turns(subjects, bench, result, one_round)
 
 
-KINDS = {"replay": replay, "changes": changes, "guests": guests, "files": files}
+def newcomers(scenario, bench):
+    """Thousand frames per second, each the first of its flow: a file that is read once. The limit
+    is the reading of the file, about two million a second, and shared."""
+    result, setup = Result(), Setup(flows=scenario.flows(), sink=True)
+    path, numbers = bench.pcap(scenario.frames), itertools.count()
+    with contextlib.ExitStack() as stack:
+        subjects = bench.subjects(limit=False)
+        for subject in subjects:
+            stack.callback(subject.close)
+            begin(subject, result, lambda subject=subject: subject.start(setup))
+
+        def one_round(subject):
+            subject.resume()
+            try:
+                subject.forget()
+                before = subject.counts().sent
+                subject.feed(next(numbers), path)
+                try:
+                    figure = rate_of_arrival(subject, before, scenario.frames.count, bench.seconds)
+                finally:
+                    subject.unfeed()
+            finally:
+                subject.pause()
+            result.figures.setdefault(subject.key, []).append(figure)
+        return take_turns(subjects, bench, result, one_round)
+
+
+def rate_of_arrival(subject, before, count, seconds):
+    """Thousand frames sent per second from the first on, until all are or the time is over."""
+    first = wait_until(lambda: subject.counts().sent - before, "the first frames", 30, 0.001)
+    began = time.monotonic()
+    while True:
+        sent, took = subject.counts().sent - before, time.monotonic() - began
+        if sent >= count or took > 2 * seconds:
+            break
+        time.sleep(0.001)
+    if sent <= first:
+        raise Refused("the file was too short to see it being read")
+    return (sent - first) / took / 1e3
+
+
+KINDS = {"newcomers": newcomers, "replay": replay, "changes": changes, "guests": guests, "files": files}

@@ -162,14 +162,24 @@ class OpenVSwitch(Subject):
             self._add_port(f"p{number}", number, "dpdkvhostuserclient", f"vhost-server-path={path}")
         for number in range(1, len(setup.sockets) + 1):
             self.vsctl("wait-until", "Interface", f"p{number}", "link_state=up")
-        if not setup.pcap:
+        if not setup.pcap and not setup.sink:
             return
         sink = f"net_pcap1,rx_pcap={setup.learn}" if setup.learn else "net_null0,no-rx=1"
         self._add_port("p2", 2, "dpdk", f'dpdk-devargs="{sink}"')
         if setup.learn:
             wait_until(lambda: self.macs() >= setup.macs, "Open vSwitch to learn", 120, 0.3)
-        self._add_port("p1", 1, "dpdk",
-                       f'dpdk-devargs="net_pcap0,rx_pcap={setup.pcap},infinite_rx=1"')
+        if setup.pcap:
+            self._add_port("p1", 1, "dpdk",
+                           f'dpdk-devargs="net_pcap0,rx_pcap={setup.pcap},infinite_rx=1"')
+
+    def feed(self, number, pcap):
+        self._add_port("p3", 3, "dpdk", f'dpdk-devargs="net_pcap{10 + number},rx_pcap={pcap}"')
+
+    def unfeed(self):
+        self.vsctl("del-port", BRIDGE, "p3")
+
+    def forget(self):
+        self.control.call("dpctl/del-flows", "netdev@ovs-netdev")
 
     def macs(self):
         text = self.control.call("fdb/stats-show", BRIDGE)

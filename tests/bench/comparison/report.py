@@ -22,6 +22,7 @@ class Unit:
 
 
 UNITS = {"cycles": Unit("cycles per frame", True), "mpps": Unit("million frames per second", False),
+         "kflows": Unit("thousand new flows per second", False),
          "seconds": Unit("seconds", True)}
 
 

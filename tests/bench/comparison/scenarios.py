@@ -176,6 +176,14 @@ def files():
                        "seconds", count=10000, replace=verb == "replace", access_list=True)
 
 
+def newcomers():
+    rules = traffic.make_rules(100)
+    yield Scenario("New flows", "first frames of 500,000 flows, ACL of 100 rules", "newcomers",
+                   "kflows", frames=Frames("newcomers", 500000,
+                                           lambda: traffic.rule_frames(rules, 500000)),
+                   flows=lambda: tuple(traffic.flow_lines(rules)))
+
+
 # Each rule looks at a field of its own, so there are 32 x 16 x 16 ways to fall short of all.
 SMALL_LIST = [traffic.Rule("tcp", (0, 0), (0, 0), None, 80),
               traffic.Rule("udp", (0, 0), (0, 0), 12345, None),
@@ -204,5 +212,5 @@ def attacks():
 
 
 SCENARIOS = [*one_rule(), *access_lists(), *chains(), *normal(), *sizes(), *guests(), *changes(),
-             *files(), *attacks()]
-assert all(row.frames is None or row.frames.count <= MOST_FRAMES for row in SCENARIOS)
+             *files(), *newcomers(), *attacks()]
+assert all(row.kind != "replay" or row.frames.count <= MOST_FRAMES for row in SCENARIOS)

@@ -19,6 +19,7 @@ class Setup:
     learn: str = ""        # frames that port 2 receives once, before port 1 is there
     macs: int = 0          # addresses that have to be known before anything is measured
     mac_table: int = 0     # 0: the subject's default
+    sink: bool = False     # there is a port 2 even though port 1 receives nothing
     sockets: tuple = ()    # of guests that listen; then there is no pcap
 
 
@@ -72,6 +73,17 @@ class Subject:
 
     def counts(self):
         raise NotImplementedError
+
+    def feed(self, number, pcap):
+        """Add a third port that receives the frames of a file once; `number` is the round's."""
+        raise NotImplementedError
+
+    def unfeed(self):
+        """Take it away again."""
+        raise NotImplementedError
+
+    def forget(self):
+        """Empty whatever was cached of flows that packets were seen of."""
 
     def resume(self):
         for pid in [*self.pids(), *self.partners]:

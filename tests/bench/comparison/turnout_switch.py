@@ -47,14 +47,22 @@ class Turnout(Subject):
             self.switch.add_port(BRIDGE, f"p{number}", type="vhostuser", path=path, ofport=number)
         for number in range(1, len(setup.sockets) + 1):
             self.switch.wait_state(f"p{number}", "running")
-        if not setup.pcap:
+        if not setup.pcap and not setup.sink:
             return
         sink = f"net_pcap1,rx_pcap={setup.learn}" if setup.learn else "net_null0,no-rx=1"
         self.switch.add_port(BRIDGE, "p2", type="dpdk", ofport=2, devargs=sink)
         if setup.learn:
             wait_until(lambda: self.macs() >= setup.macs, "Turnout to learn", 60, 0.3)
-        self.switch.add_port(BRIDGE, "p1", type="dpdk", ofport=1,
-                             devargs=f"net_pcap0,rx_pcap={setup.pcap},infinite_rx=1")
+        if setup.pcap:
+            self.switch.add_port(BRIDGE, "p1", type="dpdk", ofport=1,
+                                 devargs=f"net_pcap0,rx_pcap={setup.pcap},infinite_rx=1")
+
+    def feed(self, number, pcap):
+        self.switch.add_port(BRIDGE, "p3", type="dpdk", ofport=3,
+                             devargs=f"net_pcap{10 + number},rx_pcap={pcap}")
+
+    def unfeed(self):
+        self.switch.rpc("port.del", name="p3")
 
     def macs(self):
         return len(self.switch.rpc("fdb.show", bridge=BRIDGE))
