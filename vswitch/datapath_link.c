@@ -20,7 +20,8 @@
 #define ADOPT_RETRY_MS 200 // between attempts when somebody else starts it
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 10000
-#define OPERATIONS_COUNTED 3600000 // for the deadline: an hour more, at most
+#define OPERATION_MS 5             // by which the deadline is later for each
+#define OPERATIONS_COUNTED 1000000 // at most
 #define HOPELESS_DEATHS 3 // in a row: waiting for the next one makes no sense
 #define STABLE_MS 10000   // a connection that stood for so long resets the back-off
 
@@ -429,7 +430,7 @@ bool datapath_link_apply(
 	struct datapath_link *link, const char *bridge, json_t *operations, struct rpc_error *error)
 {
 	size_t count = json_array_size(operations);
-	int more_ms = (int)(count < OPERATIONS_COUNTED ? count : OPERATIONS_COUNTED);
+	int more_ms = OPERATION_MS * (int)(count < OPERATIONS_COUNTED ? count : OPERATIONS_COUNTED);
 	json_t *params = json_pack("{s:s, s:o}", "bridge", bridge, "ops", operations);
 	json_t *result = call_within(
 		link, "flow.apply", params, link->config.call_timeout_ms + more_ms, error);

@@ -62,8 +62,8 @@ const char *datapath_link_problem(const struct datapath_link *link);
 json_t *datapath_link_call(
 	struct datapath_link *link, const char *method, json_t *params, struct rpc_error *error);
 
-// flow.apply on a bridge, with a deadline that is later by a millisecond for each operation, since
-// a hundred thousand on a busy machine take their time. Steals operations. False with *error.
+// flow.apply on a bridge, with a deadline that is later by five milliseconds for each operation,
+// since a hundred thousand on a busy machine take their time. Steals operations. False with *error.
 bool datapath_link_apply(struct datapath_link *link, const char *bridge, json_t *operations,
 	struct rpc_error *error);
 
