@@ -37,7 +37,7 @@ void datapath_tidy(struct datapath *datapath)
 // there are many.
 static void learn(struct datapath *datapath)
 {
-	static const struct timeval soon = {0, 1000}, later = {0, 5000};
+	static const struct timeval soon = {0, 1000}, later = {0, 10000};
 	unsigned count = learn_drain(datapath);
 
 	if (count == 0) {
