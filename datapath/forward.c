@@ -30,6 +30,7 @@ struct forward_sink {
 	struct port_slot *last; // slot of the port last sent to, or NULL
 	uint16_t last_number;
 	bool chained;     // a packet of the burst lies in several buffers
+	bool tails;       // one has a tail
 	uint32_t longest; // packet of the burst
 };
 
@@ -145,6 +146,36 @@ static inline void stage(struct pmd *pmd, struct port_slot *slot, struct rte_mbu
 		stage_plain(pmd, slot, mbuf);
 }
 
+// Stage up to PIPELINE_BURST packets, none of which is a chain, with one addition to what the slot holds instead of one each,
+// which would wait for one another.
+static inline void stage_run(
+	struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbufs[], unsigned count,
+	bool tails)
+{
+	uint32_t bytes = 0;
+
+	static_assert(PIPELINE_BURST <= PORT_STAGE, "a burst has room in what was flushed");
+	if (unlikely(tails && !slot->port->takes_tails)) {
+		for (unsigned i = 0; i < count; i++)
+			stage(pmd, slot, mbufs[i]);
+		return;
+	}
+	if (unlikely(slot->staged + count > PORT_STAGE))
+		slot_flush(pmd, slot);
+	if (unlikely(!slot->listed)) {
+		slot->listed = true;
+		pmd->flush[pmd->flush_count++] = slot;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		slot->mbufs[slot->staged + i] = mbufs[i];
+		bytes += mbufs[i]->pkt_len;
+	}
+	slot->staged += count;
+	slot->staged_bytes += bytes;
+	if (unlikely(slot->staged == PORT_STAGE))
+		slot_flush(pmd, slot);
+}
+
 // Pushed and popped tags have moved the frame's start.
 static inline void mbuf_update(struct rte_mbuf *mbuf, const struct packet *packet)
 {
@@ -220,6 +251,7 @@ static void sink_output_run(
 {
 	struct forward_sink *sink = (struct forward_sink *)base;
 	struct port_slot *slot = slot_of(sink, number);
+	struct rte_mbuf *mbufs[PIPELINE_BURST];
 
 	if (unlikely(!slot || sink->chained || sink->longest > slot->max_frame)) {
 		for (unsigned i = 0; i < count; i++)
@@ -227,7 +259,8 @@ static void sink_output_run(
 		return;
 	}
 	for (unsigned i = 0; i < count; i++)
-		stage(sink->pmd, slot, ((struct forward_packet *)packets[i])->mbuf);
+		mbufs[i] = ((struct forward_packet *)packets[i])->mbuf;
+	stage_run(sink->pmd, slot, mbufs, count, sink->tails);
 }
 
 // --- Copies ---
@@ -322,6 +355,7 @@ struct burst_sums {
 	uint32_t longest;
 	uint16_t shortest; // readable part of a frame
 	bool chained;      // a frame lies in several buffers
+	bool tails;        // one has a tail
 };
 
 static inline struct burst_sums burst_sum(struct rte_mbuf *const mbufs[], uint16_t count)
@@ -335,19 +369,12 @@ static inline struct burst_sums burst_sum(struct rte_mbuf *const mbufs[], uint16
 		sums.longest = RTE_MAX(sums.longest, mbuf->pkt_len);
 		sums.shortest = RTE_MIN(sums.shortest, mbuf->data_len);
 		sums.chained |= mbuf->nb_segs > 1;
+		sums.tails |= mbuf->data_len != mbuf->pkt_len;
 	}
 	return sums;
 }
 
-// Stage all for one port.
-static void burst_stage(
-	struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbufs[], uint16_t count)
-{
-	for (unsigned i = 0; i < count; i++)
-		stage(pmd, slot, mbufs[i]);
-}
-
-// The same if some may be too long for it.
+// Stage all for one port, where some may be too long for it.
 static __attribute__((cold, noinline)) void burst_stage_checked(
 	struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbufs[], uint16_t count)
 {
@@ -376,7 +403,7 @@ static bool burst_run_alike(struct pmd *pmd, struct poll_entry *entry, struct rt
 	else if (unlikely(sums->longest > port->slots[pmd->slot]->max_frame))
 		burst_stage_checked(pmd, port->slots[pmd->slot], mbufs, count);
 	else
-		burst_stage(pmd, port->slots[pmd->slot], mbufs, count);
+		stage_run(pmd, port->slots[pmd->slot], mbufs, count, sums->tails);
 	return true;
 }
 
@@ -393,6 +420,7 @@ static void burst_run(
 		.bridge = entry->bridge,
 		.ingress = entry->slot,
 		.chained = sums.chained,
+		.tails = sums.tails,
 		.longest = sums.longest,
 	};
 	unsigned ready = 0;

@@ -197,7 +197,6 @@ struct normal_burst {
 	// there: those from `waiting` on.
 	const struct pipeline_port *to;
 	unsigned waiting;
-	bool unknown; // the last plain packet's source is to be learned
 };
 
 static inline bool is_plain(const struct packet *packet)
@@ -226,22 +225,23 @@ static inline void probes_start(
 	const struct mac_table *macs = burst->pipeline->macs;
 	uint64_t key_vlan = mac_key_vlan(burst->vlan);
 	uint64_t last_low = UINT64_MAX, last_high = UINT64_MAX; // to a group: never plain
+	uint64_t bytes = 0;
+	uint32_t plain = 0, same = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		const uint8_t *data = burst->packets[i]->data;
-		uint64_t low,
-			high; // bytes 0 to 7 and 4 to 11 of the frame, as little-endian numbers
+		const struct packet *packet = burst->packets[i];
+		uint64_t low, high; // the frame from bytes 0 and 4 on, as little-endian numbers
 
-		burst->bytes += burst->packets[i]->length;
-		if (burst->vlan == VLAN_NONE || !is_plain(burst->packets[i])) {
+		bytes += packet->length;
+		if (!is_plain(packet)) {
 			last_low = UINT64_MAX;
 			continue;
 		}
-		burst->plain |= 1u << i;
-		low = load_le64(data);
-		high = load_le64(data + 4);
+		plain |= 1u << i;
+		low = load_le64(packet->data);
+		high = load_le64(packet->data + 4);
 		if (low == last_low && high == last_high) {
-			burst->same |= 1u << i;
+			same |= 1u << i;
 			continue;
 		}
 		last_low = low;
@@ -252,6 +252,9 @@ static inline void probes_start(
 		else
 			probes[i].source.key = 0;
 	}
+	burst->bytes = bytes;
+	burst->plain = burst->vlan != VLAN_NONE ? plain : 0;
+	burst->same = burst->vlan != VLAN_NONE ? same : 0;
 }
 
 // The port for a plain packet, or NULL where the general way has to be gone.
@@ -286,28 +289,32 @@ static inline void waiting_send(struct normal_burst *burst, unsigned end)
 		sink->output(sink, burst->packets[i], burst->to->number);
 }
 
-static __attribute__((noinline)) void learn_plain(struct normal_burst *burst, unsigned i)
+static __attribute__((noinline)) void learn_plain(
+	const struct normal_burst *burst, unsigned i, unsigned end)
 {
 	struct pipeline_sink *sink = burst->sink;
 
-	sink->learn(sink, burst->packets[i]->data + 6, burst->vlan, burst->ingress);
+	for (; i < end; i++)
+		sink->learn(sink, burst->packets[i]->data + 6, burst->vlan, burst->ingress);
 }
 
-// Where plain packet i goes without more ado; NULL: the general way, which then also learns.
-static inline const struct pipeline_port *run_plain(
-	struct normal_burst *burst, const struct normal_probe *probe, unsigned i)
+// Where packet i, and those up to `end` with the same addresses, go without more ado; NULL: the
+// general way, which then also learns.
+static inline const struct pipeline_port *run_plain(const struct normal_burst *burst,
+	const struct normal_probe *probe, unsigned i, unsigned end)
 {
-	const struct pipeline_port *to = burst->to;
+	const struct pipeline_port *to = plain_port(burst, probe);
 
-	// What the packet before did to its addresses, this one need not do again.
-	if (!(burst->same & 1u << i)) {
-		to = plain_port(burst, probe);
-		burst->unknown = to && !mac_probe_seen(burst->pipeline->macs, &probe->source,
-					       burst->ingress, burst->now);
-	}
-	if (__builtin_expect(to && burst->unknown, 0))
-		learn_plain(burst, i);
+	if (to &&
+		!mac_probe_seen(burst->pipeline->macs, &probe->source, burst->ingress, burst->now))
+		learn_plain(burst, i, end);
 	return to;
+}
+
+// The first packet after i whose addresses are others, or which is not plain.
+static inline unsigned same_end(const struct normal_burst *burst, unsigned i)
+{
+	return i + 1 + (unsigned)__builtin_ctzll(~((uint64_t)burst->same >> i >> 1));
 }
 
 uint64_t normal_run_burst(struct pipeline *pipeline, const struct port_set *ports,
@@ -328,18 +335,19 @@ uint64_t normal_run_burst(struct pipeline *pipeline, const struct port_set *port
 	};
 
 	probes_start(&burst, probes, count);
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0, end; i < count; i = end) {
 		const struct pipeline_port *to = NULL;
 
+		end = same_end(&burst, i);
 		if (burst.plain & 1u << i)
-			to = run_plain(&burst, &probes[i], i);
+			to = run_plain(&burst, &probes[i], i, end);
 		if (to && to == burst.to)
 			continue;
 		waiting_send(&burst, i);
 		burst.to = to;
 		burst.waiting = i;
-		if (!to)
-			general(context, i);
+		for (unsigned j = i; !to && j < end; j++)
+			general(context, j);
 	}
 	waiting_send(&burst, count);
 	return burst.bytes;
