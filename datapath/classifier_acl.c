@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include <rte_acl.h>
+#include <rte_cpuflags.h>
 #include <rte_malloc.h>
 
 #include "datapath/classifier_layout.h"
@@ -26,6 +27,7 @@
 struct acl_state {
 	struct classifier_layout layout;
 	struct rte_acl_ctx *acl;
+	enum rte_acl_classify_alg algorithm;
 	size_t memory;
 };
 
@@ -163,6 +165,23 @@ static bool samples_allow(
 	return true;
 }
 
+// rte_acl uses half of an AVX-512 register unless told otherwise, since wide ones once made processors
+// slower. Blocks are searched with whole ones as well. The library may have been built without.
+static enum rte_acl_classify_alg algorithm_choose(const struct rte_acl_ctx *acl)
+{
+	static const uint8_t input[LAYOUT_SIZE_MAX];
+	const uint8_t *inputs[1] = {input};
+	uint32_t found;
+
+	if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
+		rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0 &&
+		rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512CD) > 0 &&
+		rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+		rte_acl_classify_alg(acl, inputs, &found, 1, 1, RTE_ACL_CLASSIFY_AVX512X32) == 0)
+		return RTE_ACL_CLASSIFY_AVX512X32;
+	return RTE_ACL_CLASSIFY_DEFAULT;
+}
+
 static void acl_destroy(void *memory)
 {
 	struct acl_state *state = memory;
@@ -189,6 +208,7 @@ static void *acl_build(const struct classifier_rules *rules)
 		free(state);
 		return NULL;
 	}
+	state->algorithm = algorithm_choose(state->acl);
 	if (__atomic_add_fetch(&total_memory, state->memory, __ATOMIC_RELAXED) <= TOTAL_MEMORY_MAX)
 		return state;
 	acl_destroy(state);
@@ -196,6 +216,14 @@ static void *acl_build(const struct classifier_rules *rules)
 }
 
 // --- Readers ---
+
+static int trie_search(
+	const struct acl_state *state, const uint8_t *inputs[], uint32_t found[], unsigned n)
+{
+	if (state->algorithm == RTE_ACL_CLASSIFY_DEFAULT)
+		return rte_acl_classify(state->acl, inputs, found, n, 1);
+	return rte_acl_classify_alg(state->acl, inputs, found, n, 1, state->algorithm);
+}
 
 static void acl_classify(const void *memory, const struct packet_key *const keys[], unsigned count,
 	uint32_t results[])
@@ -214,7 +242,7 @@ static void acl_classify(const void *memory, const struct packet_key *const keys
 		inputs[n] = space[n];
 		place[n++] = (uint8_t)i;
 	}
-	if (n == 0 || rte_acl_classify(state->acl, inputs, found, n, 1) != 0)
+	if (n == 0 || trie_search(state, inputs, found, n) != 0)
 		return;
 	for (unsigned i = 0; i < n; i++)
 		results[place[i]] = found[i] - 1; // nothing, 0, becomes CLASSIFIER_NONE
