@@ -17,15 +17,17 @@
 static inline uint32_t still_wanted(
 	uint32_t wanted, const struct rule *const best[], uint16_t priority)
 {
-	uint32_t result = wanted;
+	static const struct rule none = {.priority = 0};
+	uint32_t done = 0;
 
+	// Without branches: which packets have found something is not to be guessed.
 	for (uint32_t left = wanted; left; left &= left - 1) {
-		const struct rule *rule = best[__builtin_ctz(left)];
+		unsigned i = (unsigned)__builtin_ctz(left);
+		const struct rule *rule = best[i] ? best[i] : &none;
 
-		if (rule && rule->priority > priority)
-			result &= ~(left & -left);
+		done |= (uint32_t)(rule->priority > priority) << i;
 	}
-	return result;
+	return wanted & ~done;
 }
 
 // Sets passed[b] to the packets for which the block with bit b may hold a rule.
@@ -298,14 +300,14 @@ static void group_unlink(struct group *group, struct rule *rule)
 // The structure that takes rules of `group`; made if need be, and then not yet published.
 static struct lookup *home_for(struct flow_table *table, struct group *group)
 {
-	bool few = table->n_groups <= FLOW_TABLE_FEW_MASKS;
+	bool only = table->n_groups == 1 && group->count == 0;
 	struct lookup *lookup;
 
 	if (group->hash)
 		return group->hash;
-	if (!(few && group->count == 0) && table->open && table->open->count < LOOKUP_BITS_RULES)
+	if (!only && table->open && table->open->count < LOOKUP_BITS_RULES)
 		return table->open;
-	lookup = (few && group->count == 0 ? &lookup_hash : &lookup_bits)
+	lookup = (only ? &lookup_hash : &lookup_bits)
 			 ->create(&group->mask, table->retirement);
 	if (!lookup)
 		return NULL;
@@ -338,6 +340,22 @@ static void reshape_if_due(struct flow_table *table, bool now)
 		(void)flow_table_reshape(table);
 }
 
+// Inserts into the structure that takes rules of `group`, *home, which is NULL if there is none.
+static int home_insert(
+	struct flow_table *table, struct group *group, struct rule *rule, struct lookup **home)
+{
+	int error;
+
+	*home = home_for(table, group);
+	error = *home ? (*home)->kind->insert(*home, rule) : -ENOMEM;
+	if (error != -ENOSPC)
+		return error;
+	// A crowded block takes some rules and others not.
+	table->open = NULL;
+	*home = home_for(table, group);
+	return *home ? (*home)->kind->insert(*home, rule) : -ENOMEM;
+}
+
 int flow_table_insert(struct flow_table *table, struct rule *rule)
 {
 	unsigned masks_before = table->n_groups;
@@ -347,8 +365,7 @@ int flow_table_insert(struct flow_table *table, struct rule *rule)
 
 	if (!group)
 		return -ENOMEM;
-	home = home_for(table, group);
-	error = home ? home->kind->insert(home, rule) : -ENOMEM;
+	error = home_insert(table, group, rule, &home);
 	if (error == 0) {
 		error = raise_priority(table, home);
 		if (error != 0)
@@ -367,8 +384,8 @@ int flow_table_insert(struct flow_table *table, struct rule *rule)
 	table->count++;
 	table->in_blocks += home->kind == &lookup_bits;
 	accelerator_note_insert(table, rule);
-	reshape_if_due(table,
-		table->n_groups > masks_before && table->n_groups == FLOW_TABLE_FEW_MASKS + 1);
+	reshape_if_due(table, table->n_groups > masks_before &&
+				      hash_worth(table->n_groups) > hash_worth(masks_before));
 	return 0;
 }
 

@@ -7,10 +7,7 @@
 
 #include "pipeline/flow_table_private.h"
 
-#define HASHES_MAX 8 // of a table of more than a few masks
-#ifndef HASH_MIN_RULES
-#define HASH_MIN_RULES 512 // fewer are cheaper in a block
-#endif
+#define HASHES_MAX 8 // of a table
 
 #ifndef FILTER_MIN_BLOCKS
 #define FILTER_MIN_BLOCKS 2 // so many blocks are faster without a filter
@@ -77,13 +74,11 @@ static struct lookup *hash_build(const struct flow_table *table, const struct gr
 static int layout_hashes(
 	struct layout *layout, const struct flow_table *table, struct group *const groups[])
 {
-	bool few = table->n_groups <= FLOW_TABLE_FEW_MASKS;
-
-	for (unsigned g = 0; g < table->n_groups; g++) {
+	for (unsigned g = 0; g < table->n_groups && g < HASHES_MAX; g++) {
 		struct group *group = groups[g];
 
-		if (!few && (g >= HASHES_MAX || group->count < HASH_MIN_RULES))
-			continue;
+		if (group->count < hash_worth(table->n_groups))
+			break; // the others are smaller
 		group->new_hash = group->hash ? group->hash : hash_build(table, group);
 		if (!group->new_hash)
 			return -ENOMEM;
@@ -325,12 +320,10 @@ static int layout_make(struct layout *layout, struct flow_table *table, struct g
 
 static bool layout_is_needed(const struct flow_table *table, struct group *const groups[])
 {
-	bool few = table->n_groups <= FLOW_TABLE_FEW_MASKS;
-
 	if (table->in_blocks > 0)
 		return true;
 	for (unsigned g = 0; g < table->n_groups; g++) {
-		if (!few && (g >= HASHES_MAX || groups[g]->count < HASH_MIN_RULES))
+		if (g >= HASHES_MAX || groups[g]->count < hash_worth(table->n_groups))
 			return true;
 	}
 	return false;

@@ -24,7 +24,14 @@
 #include "pipeline/flow_table.h"
 #include "pipeline/lookup_bits.h"
 
-#define FLOW_TABLE_FEW_MASKS 4 // with no more masks than these, each has a hash
+#define FLOW_TABLE_FEW_MASKS 4
+
+// Rules of one mask that are worth a hash of their own, in a table of so many masks. A hash is one more
+// structure to ask, which a few rules in a block with others are not; a block's rows get wider.
+static inline size_t hash_worth(unsigned masks)
+{
+	return masks <= 1 ? 1 : masks <= FLOW_TABLE_FEW_MASKS ? 64 : 512;
+}
 
 struct group {
 	struct packet_key mask;

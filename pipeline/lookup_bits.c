@@ -6,20 +6,24 @@
 // that a packet selects is the set of the rules that match it. (StrideBV: Ganegedara and Prasanna,
 // HPSR 2012.) Rows are as wide as they have to be: 64, 128, 256 or 512 bits, a cache line.
 //
-// Rules stand in slots. If a block is `ordered`, better rules stand in lower slots and the first
-// bit that is set and visible wins; otherwise all hits are compared. So the placement decides
-// about speed, never about the result. Columns are tried in the order in which, for packets that
-// look like the rules, the AND becomes zero soonest.
+// Rules stand in slots, better ones in lower slots, so the first bit that is set and visible is that of
+// the best rule, however many others match. A rule for which there is no free slot between its
+// neighbours makes the block move all rules, in a new table, or, if it is crowded, is refused.
+//
+// All columns are read whatever is in a packet, and four packets side by side. A search that ends as soon
+// as nothing is left reads less, but where it ends is for the sender of the packets to say, and a
+// wrong guess of the processor costs more than the columns that were saved.
 //
 // Memory ordering. A reader loads the row table (acquire), then the valid bits (acquire), then
 // rows and rules[]. Inserting writes rows and rules[] first and sets the valid bit with release.
 // Removing clears the valid bit, then the rule; rows stay as they are. A slot may be used again at
 // once: a reader that still has the old valid bit in its hands finds in rules[] the old rule, which
 // is dead to it, NULL, or the new rule, which is not born for it. Row words are stored whole
-// (relaxed), so bits of other slots never change. A table with more or wider rows, or with another
-// order of columns, is built aside and published with release; the old one goes through `retire`.
+// (relaxed), so bits of other slots never change. A table with more or wider rows, or other slots, is
+// built aside and published with release; the old one goes through `retire`.
 
 #include <errno.h>
+#include <limits.h>
 #include <smmintrin.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,65 +56,81 @@ static inline __attribute__((always_inline)) __m128i pair_load(const uint64_t *f
 }
 
 // Rows of one word.
-static inline __attribute__((always_inline)) bool rows_and_1(const struct bits *bits,
-	const struct row_table *table, const struct packet_key *key, uint64_t hits[ROW_WORDS_MAX])
+static inline __attribute__((always_inline)) void rows_and_1(const struct row_table *table,
+	const uint64_t valid[ROW_WORDS_MAX], const struct packet_key *const keys[],
+	uint64_t hits[][ROW_WORDS_MAX], unsigned lanes)
 {
-	uint64_t sum = __atomic_load_n(&bits->valid[0], __ATOMIC_ACQUIRE);
+	const uint64_t *rows = table->rows;
+	uint64_t sum[LANES];
 
-	for (unsigned c = 0; c < table->count; c++)
-		sum &= __atomic_load_n(table_row(table, c, key, 1), __ATOMIC_RELAXED);
-	hits[0] = sum;
-	return sum != 0;
+#pragma GCC unroll 4
+	for (unsigned lane = 0; lane < lanes; lane++)
+		sum[lane] = valid[0];
+	for (unsigned c = 0; c < table->count; c++, rows += 256) {
+#pragma GCC unroll 4
+		for (unsigned lane = 0; lane < lanes; lane++)
+			sum[lane] &= __atomic_load_n(
+				&rows[key_byte(keys[lane], table->bytes[c])], __ATOMIC_RELAXED);
+	}
+#pragma GCC unroll 4
+	for (unsigned lane = 0; lane < lanes; lane++)
+		hits[lane][0] = sum[lane];
 }
 
 // Rows of 2, 4 or 8 words.
-static inline __attribute__((always_inline)) bool rows_and_n(const struct bits *bits,
-	const struct row_table *table, const struct packet_key *key, uint64_t hits[ROW_WORDS_MAX],
-	unsigned width)
+static inline __attribute__((always_inline)) void rows_and_n(const struct row_table *table,
+	const uint64_t valid[ROW_WORDS_MAX], const struct packet_key *const keys[],
+	uint64_t hits[][ROW_WORDS_MAX], unsigned lanes, unsigned width)
 {
-	__m128i sum[ROW_WORDS_MAX / 2], any;
-	unsigned c = 0;
+	const uint64_t *rows = table->rows;
+	__m128i sum[LANES][ROW_WORDS_MAX / 2];
 
-	for (unsigned w = 0; w < width; w += 2)
-		sum[w / 2] = pair_load(&bits->valid[w]);
-#ifndef __SANITIZE_THREAD__ // there, each load acquires
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-#endif
-	while (c < table->count) {
-		// A look at the sum after every four columns: less costs more than it saves.
-		for (unsigned end = c + 4; c < end && c < table->count; c++) {
-			const uint64_t *row = table_row(table, c, key, width);
-
-			for (unsigned w = 0; w < width; w += 2)
-				sum[w / 2] = _mm_and_si128(sum[w / 2], pair_load(&row[w]));
-		}
-		any = sum[0];
-		for (unsigned w = 2; w < width; w += 2)
-			any = _mm_or_si128(any, sum[w / 2]);
-		if (_mm_testz_si128(any, any))
-			return false;
+#pragma GCC unroll 4
+	for (unsigned lane = 0; lane < lanes; lane++) {
+#pragma GCC unroll 4
+		for (unsigned w = 0; w < width; w += 2)
+			sum[lane][w / 2] = _mm_load_si128((const __m128i *)&valid[w]);
 	}
-	for (unsigned w = 0; w < width; w += 2)
-		_mm_store_si128((__m128i *)&hits[w], sum[w / 2]);
-	return true;
+	for (unsigned c = 0; c < table->count; c++, rows += 256 * width) {
+#pragma GCC unroll 4
+		for (unsigned lane = 0; lane < lanes; lane++) {
+			const uint64_t *row = &rows[key_byte(keys[lane], table->bytes[c]) * width];
+
+#pragma GCC unroll 4
+			for (unsigned w = 0; w < width; w += 2)
+				sum[lane][w / 2] =
+					_mm_and_si128(sum[lane][w / 2], pair_load(&row[w]));
+		}
+	}
+#pragma GCC unroll 4
+	for (unsigned lane = 0; lane < lanes; lane++) {
+#pragma GCC unroll 4
+		for (unsigned w = 0; w < width; w += 2)
+			_mm_store_si128((__m128i *)&hits[lane][w], sum[lane][w / 2]);
+	}
 }
 
-static inline __attribute__((always_inline)) bool rows_and_2(const struct bits *bits,
-	const struct row_table *table, const struct packet_key *key, uint64_t hits[ROW_WORDS_MAX])
+static inline __attribute__((always_inline)) void rows_and_2(const struct row_table *table,
+	const uint64_t valid[ROW_WORDS_MAX], const struct packet_key *const keys[],
+	uint64_t hits[][ROW_WORDS_MAX], unsigned lanes)
 {
-	return rows_and_n(bits, table, key, hits, 2);
+	rows_and_n(table, valid, keys, hits, lanes, 2);
 }
 
-static inline __attribute__((always_inline)) bool rows_and_4(const struct bits *bits,
-	const struct row_table *table, const struct packet_key *key, uint64_t hits[ROW_WORDS_MAX])
+static inline __attribute__((always_inline)) void rows_and_4(const struct row_table *table,
+	const uint64_t valid[ROW_WORDS_MAX], const struct packet_key *const keys[],
+	uint64_t hits[][ROW_WORDS_MAX], unsigned lanes)
 {
-	return rows_and_n(bits, table, key, hits, 4);
+	rows_and_n(table, valid, keys, hits, lanes, 4);
 }
 
-static inline __attribute__((always_inline)) bool rows_and_8(const struct bits *bits,
-	const struct row_table *table, const struct packet_key *key, uint64_t hits[ROW_WORDS_MAX])
+static inline __attribute__((always_inline)) void rows_and_8(const struct row_table *table,
+	const uint64_t valid[ROW_WORDS_MAX], const struct packet_key *const keys[],
+	uint64_t hits[][ROW_WORDS_MAX], unsigned lanes)
 {
-	return rows_and_n(bits, table, key, hits, 8);
+#pragma GCC unroll 4
+	for (unsigned lane = 0; lane < lanes; lane++)
+		rows_and_n(table, valid, &keys[lane], &hits[lane], 1, 8);
 }
 
 static void bits_find(const struct lookup *lookup, uint64_t version,
@@ -124,44 +144,47 @@ static void bits_find(const struct lookup *lookup, uint64_t version,
 		wanted &= (1u << count) - 1;
 	switch (table->width) {
 	case 1:
-		bits_find_with(bits, table, version, keys, wanted, best, 1, rows_and_1);
+		bits_find_with(table, version, keys, wanted, best, 1, rows_and_1);
 		break;
 	case 2:
-		bits_find_with(bits, table, version, keys, wanted, best, 2, rows_and_2);
+		bits_find_with(table, version, keys, wanted, best, 2, rows_and_2);
 		break;
 	case 4:
-		bits_find_with(bits, table, version, keys, wanted, best, 4, rows_and_4);
+		bits_find_with(table, version, keys, wanted, best, 4, rows_and_4);
 		break;
 	default:
 		if (bits->avx512)
-			lookup_bits_find_avx512(bits, table, version, keys, wanted, best);
+			lookup_bits_find_avx512(table, version, keys, wanted, best);
 		else
-			bits_find_with(bits, table, version, keys, wanted, best, 8, rows_and_8);
+			bits_find_with(table, version, keys, wanted, best, 8, rows_and_8);
 	}
 }
 
 // --- Rules (control thread) ---
 
-static struct lookup *bits_create(const struct packet_key *mask, struct retirement retirement)
+static struct bits *bits_make(struct row_table *table, struct retirement retirement)
 {
-	struct bits *bits = aligned_alloc(_Alignof(struct bits), sizeof *bits);
+	struct bits *bits = calloc(1, sizeof *bits);
 
-	(void)mask;
-	if (!bits)
-		return NULL;
-	memset(bits, 0, sizeof *bits);
-	bits->avx512 = !avx512_refused && lookup_bits_has_avx512();
-	bits->lookup.kind = &lookup_bits;
-	bits->retirement = retirement;
-	bits->ordered = true;
-	bits->review_at = 8;
-	bits->table = row_table_create(0, 1);
-	if (!bits->table) {
+	if (!bits || !table) {
+		row_table_free(table);
 		free(bits);
 		errno = ENOMEM;
 		return NULL;
 	}
-	return &bits->lookup;
+	bits->avx512 = !avx512_refused && lookup_bits_has_avx512();
+	bits->lookup.kind = &lookup_bits;
+	bits->retirement = retirement;
+	bits->table = table;
+	return bits;
+}
+
+static struct lookup *bits_create(const struct packet_key *mask, struct retirement retirement)
+{
+	struct bits *bits = bits_make(row_table_empty(), retirement);
+
+	(void)mask;
+	return bits ? &bits->lookup : NULL;
 }
 
 static void bits_destroy(struct lookup *lookup)
@@ -172,42 +195,85 @@ static void bits_destroy(struct lookup *lookup)
 	free(lookup);
 }
 
-// A free slot for `rule` that keeps the order if there is one: half way between its neighbours, or
-// directly behind the last. Otherwise any, and the block is no longer ordered. There is a free one.
-static unsigned slot_choose(struct bits *bits, const struct rule *rule)
+static void lines_update(struct bits *bits)
 {
-	int slots = (int)bits->table->width * 64;
-	int before = -1, after = slots, free_slot = -1;
+	const struct row_table *table = bits->table;
+	uint8_t lines = 0;
 
-	for (int slot = slots - 1; slot >= 0; slot--) {
-		if (!bits->rules[slot]) {
-			free_slot = slot;
-			continue;
-		}
-		if (!bits->ordered)
-			continue;
-		if (rule_better(bits->rules[slot], rule)) {
-			before = slot;
-			break;
-		}
-		after = slot;
-	}
-	if (bits->ordered && after - before > 1) {
-		if (after == slots)
-			return (unsigned)before + 1;
-		return (unsigned)(before < 0 ? after - 1 : (before + after) / 2);
-	}
-	for (int slot = 0; free_slot < 0; slot++) {
-		if (!bits->rules[slot])
-			free_slot = slot;
-	}
-	__atomic_store_n(&bits->ordered, false, __ATOMIC_RELAXED);
-	return (unsigned)free_slot;
+	for (unsigned c = 0; c < table->count; c++)
+		lines |= (uint8_t)(1u << (table->bytes[c] / KEY_LINE_SIZE));
+	__atomic_store_n(&bits->lookup.lines, lines, __ATOMIC_RELAXED);
 }
 
-static void slot_set_valid(struct bits *bits, unsigned slot, bool valid)
+// `table`: NULL if there was no memory for it.
+static int table_replace(struct bits *bits, struct row_table *table)
 {
-	uint64_t *word = &bits->valid[slot / 64], bit = UINT64_C(1) << slot % 64;
+	struct row_table *old = bits->table;
+
+	if (!table)
+		return -ENOMEM;
+	__atomic_store_n(&bits->table, table, __ATOMIC_RELEASE);
+	bits->retirement.retire(bits->retirement.context, row_table_free, old);
+	lines_update(bits);
+	return 0;
+}
+
+#define SLOT_NONE UINT_MAX
+// Rules of 64 slots; with more, rules would have to move too often.
+#define CROWDED (LOOKUP_BITS_CROWDED * 64 / LOOKUP_BITS_RULES)
+
+// A free slot for `rule` that keeps the order: half way between its neighbours, or directly behind the
+// last. SLOT_NONE: there is none.
+static unsigned slot_choose(const struct row_table *table, const struct rule *rule)
+{
+	int slots = (int)table->width * 64, before = slots - 1, after = slots;
+
+	for (; before >= 0; before--) {
+		if (!table->rules[before])
+			continue;
+		if (rule_better(table->rules[before], rule))
+			break;
+		after = before;
+	}
+	if (after - before < 2)
+		return SLOT_NONE;
+	if (after == slots)
+		return (unsigned)before + 1;
+	return (unsigned)(before < 0 ? after - 1 : (before + after) / 2);
+}
+
+// A table with all rules and `rule`. One half of the free slots lies around it, since what comes next
+// is often its neighbour, the other half everywhere.
+static struct row_table *table_spread(const struct bits *bits, struct rule *rule)
+{
+	const struct row_table *old = bits->table;
+	unsigned slots = old->width * 64, count = bits->lookup.count + 1;
+	unsigned near = (slots - count) / 4, far = slots - count - 2 * near;
+	struct rule *order[LOOKUP_BITS_RULES] = {NULL}, *spread[LOOKUP_BITS_RULES] = {NULL};
+	unsigned n = 0, gap = 0;
+	bool placed = false;
+
+	for (unsigned slot = 0; slot <= slots; slot++) {
+		struct rule *next = slot < slots ? old->rules[slot] : NULL;
+
+		if (!placed && (slot == slots || (next && rule_better(rule, next)))) {
+			order[n++] = rule;
+			placed = true;
+		}
+		if (next)
+			order[n++] = next;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		gap += order[i] == rule ? near : 0;
+		spread[i + gap + i * far / count] = order[i];
+		gap += order[i] == rule ? near : 0;
+	}
+	return row_table_build(spread, slots);
+}
+
+static void slot_set_valid(struct row_table *table, unsigned slot, bool valid)
+{
+	uint64_t *word = &table->valid[slot / 64], bit = UINT64_C(1) << slot % 64;
 
 	__atomic_store_n(word, valid ? *word | bit : *word & ~bit, __ATOMIC_RELEASE);
 }
@@ -219,42 +285,60 @@ static void count_rule(struct lookup *lookup, const struct rule *rule)
 		lookup->max_priority = rule->priority;
 }
 
+// Makes room for `rule`. 0 or -ENOMEM.
+static int bits_extend(struct bits *bits, const struct rule *rule)
+{
+	unsigned width = bits->table->width;
+
+	if (bits->lookup.count == width * 64)
+		width *= 2;
+	if (width == bits->table->width && row_table_serves(bits->table, rule))
+		return 0;
+	return table_replace(bits, row_table_widen(bits->table, rule, width));
+}
+
 static int bits_insert(struct lookup *lookup, struct rule *rule)
 {
 	struct bits *bits = bits_of(lookup);
+	struct row_table *table;
 	unsigned slot;
 
 	if (lookup->count == LOOKUP_BITS_RULES)
 		return -ENOSPC;
-	if (row_table_extend(bits, rule) != 0)
+	if (bits_extend(bits, rule) != 0)
 		return -ENOMEM;
-	slot = slot_choose(bits, rule);
-	row_table_write(bits->table, rule, slot);
-	__atomic_store_n(&bits->priorities[slot], rule->priority, __ATOMIC_RELAXED);
-	__atomic_store_n(&bits->rules[slot], rule, __ATOMIC_RELEASE);
-	slot_set_valid(bits, slot, true);
-	count_rule(lookup, rule);
-	if (lookup->count >= bits->review_at) {
-		row_table_review(bits);
-		bits->review_at *= 2;
+	table = bits->table;
+	slot = slot_choose(table, rule);
+	if (slot == SLOT_NONE && lookup->count >= table->width * CROWDED) {
+		if (table->width == ROW_WORDS_MAX)
+			return -ENOSPC;
+		if (table_replace(bits, row_table_widen(table, rule, table->width * 2)) != 0)
+			return -ENOMEM;
+		table = bits->table;
 	}
+	if (slot == SLOT_NONE) {
+		if (table_replace(bits, table_spread(bits, rule)) != 0)
+			return -ENOMEM;
+	} else {
+		row_table_write(table, rule, slot);
+		__atomic_store_n(&table->priorities[slot], rule->priority, __ATOMIC_RELAXED);
+		__atomic_store_n(&table->rules[slot], rule, __ATOMIC_RELEASE);
+		slot_set_valid(table, slot, true);
+	}
+	count_rule(lookup, rule);
 	return 0;
 }
 
 static void bits_remove(struct lookup *lookup, struct rule *rule)
 {
-	struct bits *bits = bits_of(lookup);
+	struct row_table *table = bits_of(lookup)->table;
 
-	for (unsigned slot = 0; slot < LOOKUP_BITS_RULES; slot++) {
-		if (bits->rules[slot] != rule)
+	for (unsigned slot = 0; slot < table->width * 64; slot++) {
+		if (table->rules[slot] != rule)
 			continue;
-		slot_set_valid(bits, slot, false);
-		__atomic_store_n(&bits->rules[slot], NULL, __ATOMIC_RELEASE);
+		slot_set_valid(table, slot, false);
+		__atomic_store_n(&table->rules[slot], NULL, __ATOMIC_RELEASE);
 		lookup->count--;
-		if (lookup->count == 0) {
-			__atomic_store_n(&bits->ordered, true, __ATOMIC_RELAXED);
-			bits->review_at = 8;
-		}
 		return;
 	}
 }
@@ -262,38 +346,21 @@ static void bits_remove(struct lookup *lookup, struct rule *rule)
 struct lookup *lookup_bits_build(
 	struct rule *const rules[], unsigned count, struct retirement retirement)
 {
-	struct lookup *lookup = bits_create(NULL, retirement);
-	struct row_table *table;
+	struct bits *bits = bits_make(row_table_build(rules, count), retirement);
 
-	if (!lookup)
+	if (!bits)
 		return NULL;
-	table = row_table_build(rules, count);
-	if (!table) {
-		bits_destroy(lookup);
-		return NULL;
-	}
-
-	struct bits *bits = bits_of(lookup);
-	row_table_free(bits->table);
-	bits->table = table;
-	for (unsigned slot = 0; slot < count; slot++) {
-		bits->rules[slot] = rules[slot];
-		bits->priorities[slot] = rules[slot]->priority;
-		slot_set_valid(bits, slot, true);
-		count_rule(lookup, rules[slot]);
-	}
-	while (bits->review_at <= count)
-		bits->review_at *= 2;
-	row_table_review(bits);
-	return lookup;
+	for (unsigned slot = 0; slot < count; slot++)
+		count_rule(&bits->lookup, rules[slot]);
+	lines_update(bits);
+	return &bits->lookup;
 }
 
 static size_t bits_memory(const struct lookup *lookup)
 {
 	const struct bits *bits = (const struct bits *)lookup;
 
-	return sizeof *bits + sizeof *bits->table +
-	       row_table_size(bits->table->count, bits->table->width);
+	return sizeof *bits + row_table_size(bits->table);
 }
 
 static unsigned bits_cost(const struct lookup *lookup)

@@ -7,6 +7,9 @@
 #include "pipeline/lookup.h"
 
 #define LOOKUP_BITS_RULES 512
+// So many it takes in whatever order they come; the others only if they come in order, the best one
+// first, or fit between their neighbours.
+#define LOOKUP_BITS_CROWDED 384
 
 // A block with `count` (at most LOOKUP_BITS_RULES) rules, best first, which its lookups make use
 // of. NULL: out of memory.

@@ -1,51 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row tables of bit-vector blocks: making, changing and replacing them; see lookup_bits.c. Control
+// Row tables of bit-vector blocks: making, changing and copying them; see lookup_bits.c. Control
 // thread.
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/lookup_bits_private.h"
 
-#define SAMPLES 32
+// --- Tables as such ---
 
-void row_table_free(void *memory)
-{
-	struct row_table *table = memory;
-
-	if (table)
-		free(table->rows);
-	free(table);
-}
-
-size_t row_table_size(unsigned columns, unsigned width)
+static size_t rows_size(unsigned columns, unsigned width)
 {
 	return (size_t)columns * 256 * width * sizeof(uint64_t);
 }
 
-struct row_table *row_table_create(unsigned columns, unsigned width)
+static size_t slots_size(unsigned width)
 {
-	struct row_table *table = calloc(1, sizeof *table);
+	return width * 64 * (sizeof(struct rule *) + sizeof(uint16_t));
+}
+
+// One allocation: the table, its rows, its slots, which are free. The rows are not set.
+static struct row_table *table_alloc(unsigned columns, unsigned width)
+{
+	struct row_table *table = aligned_alloc(
+		64, (sizeof *table + rows_size(columns, width) + slots_size(width) + 63) / 64 * 64);
+	uint8_t *slots;
 
 	if (!table)
 		return NULL;
+	memset(table, 0, sizeof *table);
 	table->count = columns;
 	table->width = width;
-	if (columns == 0)
-		return table;
-	table->rows = aligned_alloc(64, row_table_size(columns, width));
-	if (!table->rows) {
-		free(table);
-		return NULL;
-	}
+	table->rows = (uint64_t *)(table + 1);
+	slots = (uint8_t *)table->rows + rows_size(columns, width);
+	memset(slots, 0, slots_size(width));
+	table->rules = (struct rule **)slots;
+	table->priorities = (uint16_t *)(table->rules + width * 64);
 	return table;
+}
+
+struct row_table *row_table_empty(void)
+{
+	return table_alloc(0, 1);
+}
+
+void row_table_free(void *memory)
+{
+	free(memory);
+}
+
+size_t row_table_size(const struct row_table *table)
+{
+	return sizeof *table + rows_size(table->count, table->width) + slots_size(table->width);
 }
 
 static uint64_t *row_of(const struct row_table *table, unsigned column, unsigned value)
 {
 	return &table->rows[(column * 256 + value) * table->width];
 }
+
+// --- A rule comes ---
 
 static inline void bit_write(uint64_t *word, uint64_t bit, bool set)
 {
@@ -87,181 +101,101 @@ static unsigned columns_with(
 	return count;
 }
 
-// A packet that `rule` matches; what it leaves open is noise from a generator of its own, so that
-// the layout is the same each time.
-static void sample_key(struct packet_key *key, const struct rule *rule, uint64_t *seed)
+bool row_table_serves(const struct row_table *table, const struct rule *rule)
 {
-	const uint64_t *value = (const uint64_t *)&rule->value;
-	const uint64_t *mask = (const uint64_t *)&rule->mask;
+	uint8_t bytes[KEY_BYTES];
 
-	for (unsigned w = 0; w < KEY_WORDS; w++) {
-		*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-		((uint64_t *)key)[w] = value[w] | (~mask[w] & (*seed ^ *seed >> 29));
-	}
+	return columns_with(table, rule, bytes) == table->count;
 }
 
-static unsigned row_count_and(const uint64_t *a, const uint64_t *b, unsigned width)
+// In new columns, all rules so far allow everything.
+struct row_table *row_table_widen(
+	const struct row_table *old, const struct rule *rule, unsigned width)
 {
-	unsigned count = 0;
-
-	for (unsigned w = 0; w < width; w++)
-		count += (unsigned)__builtin_popcountll(a[w] & b[w]);
-	return count;
-}
-
-// Decides in which order to try the columns of `table`: always the one next that leaves the
-// fewest candidates, over packets made from a sample of the rules. Fills order[].
-static void columns_order(
-	const struct bits *bits, const struct row_table *table, uint8_t order[KEY_BYTES])
-{
-	struct packet_key keys[SAMPLES];
-	uint64_t left[SAMPLES][ROW_WORDS_MAX];
-	unsigned samples = 0, step = bits->lookup.count / SAMPLES + 1, seen = 0;
-	bool done[KEY_BYTES] = {false};
-	uint64_t seed = 1;
-
-	for (unsigned slot = 0; slot < LOOKUP_BITS_RULES && samples < SAMPLES; slot++) {
-		if (bits->rules[slot] && seen++ % step == 0) {
-			memcpy(left[samples], bits->valid, sizeof bits->valid);
-			sample_key(&keys[samples++], bits->rules[slot], &seed);
-		}
-	}
-	for (unsigned n = 0; n < table->count; n++) {
-		unsigned best = 0, best_count = UINT32_MAX;
-
-		for (unsigned c = 0; c < table->count; c++) {
-			unsigned count = 0;
-
-			for (unsigned i = 0; i < samples && !done[c] && count < best_count; i++)
-				count += row_count_and(left[i],
-					table_row(table, c, &keys[i], table->width), table->width);
-			if (!done[c] && count < best_count) {
-				best = c;
-				best_count = count;
-			}
-		}
-		order[n] = (uint8_t)best;
-		done[best] = true;
-		for (unsigned i = 0; i < samples; i++) {
-			const uint64_t *row = table_row(table, best, &keys[i], table->width);
-
-			for (unsigned w = 0; w < table->width; w++)
-				left[i][w] &= row[w];
-		}
-	}
-}
-
-static void table_publish(struct bits *bits, struct row_table *table)
-{
-	struct row_table *old = bits->table;
-	uint8_t lines = 0;
-
-	for (unsigned c = 0; c < table->count; c++)
-		lines |= (uint8_t)(1u << (table->bytes[c] / KEY_LINE_SIZE));
-	__atomic_store_n(&bits->lookup.lines, lines, __ATOMIC_RELAXED);
-	__atomic_store_n(&bits->table, table, __ATOMIC_RELEASE);
-	bits->retirement.retire(bits->retirement.context, row_table_free, old);
-}
-
-// Makes room for `rule`: columns for the bytes that it is the first to constrain (there, all rules
-// so far allow everything), and rows twice as wide if all slots are taken.
-int row_table_extend(struct bits *bits, const struct rule *rule)
-{
-	const struct row_table *old = bits->table;
 	uint8_t bytes[KEY_BYTES];
 	unsigned count = columns_with(old, rule, bytes);
-	unsigned width = bits->lookup.count == old->width * 64 ? old->width * 2 : old->width;
-	struct row_table *table;
+	struct row_table *table = table_alloc(count, width);
 
-	if (count == old->count && width == old->width)
-		return 0;
-	table = row_table_create(count, width);
 	if (!table)
-		return -ENOMEM;
+		return NULL;
 	memcpy(table->bytes, bytes, count);
-	if (count)
-		memset(table->rows, 0xff, row_table_size(count, width));
+	memset(table->rows, 0xff, rows_size(count, width));
 	for (unsigned row = 0; row < old->count * 256; row++)
 		memcpy(&table->rows[row * width], &old->rows[row * old->width],
 			old->width * sizeof(uint64_t));
-	table_publish(bits, table);
-	return 0;
+	memcpy(table->valid, old->valid, sizeof table->valid);
+	memcpy(table->rules, old->rules, old->width * 64 * sizeof *old->rules);
+	memcpy(table->priorities, old->priorities, old->width * 64 * sizeof *old->priorities);
+	return table;
 }
 
-// Not having memory for a better order is no error.
-void row_table_review(struct bits *bits)
-{
-	struct row_table *old = bits->table, *table;
-	uint8_t order[KEY_BYTES];
-	bool changed = false;
+// --- Many rules at once ---
 
-	columns_order(bits, old, order);
-	for (unsigned c = 0; c < old->count; c++)
-		changed |= order[c] != c;
-	if (!changed)
-		return;
-	table = row_table_create(old->count, old->width);
-	if (!table)
-		return;
-	for (unsigned c = 0; c < old->count; c++) {
-		table->bytes[c] = old->bytes[order[c]];
-		memcpy(row_of(table, c, 0), row_of(old, order[c], 0),
-			row_table_size(1, old->width));
-	}
-	table_publish(bits, table);
-}
-
-// One column of a new block: first what rules without an opinion say, then the others.
+// One column: first what rules without an opinion say, then the others.
 static void column_fill(
-	struct row_table *table, unsigned column, struct rule *const rules[], unsigned count)
+	struct row_table *table, unsigned column, struct rule *const rules[], unsigned slots)
 {
 	unsigned byte = table->bytes[column];
 	uint64_t open[ROW_WORDS_MAX] = {0};
 
-	for (unsigned slot = 0; slot < count; slot++) {
-		if (key_byte(&rules[slot]->mask, byte) == 0)
+	for (unsigned slot = 0; slot < slots; slot++) {
+		if (rules[slot] && key_byte(&rules[slot]->mask, byte) == 0)
 			open[slot / 64] |= UINT64_C(1) << slot % 64;
 	}
 	for (unsigned v = 0; v < 256; v++)
 		memcpy(row_of(table, column, v), open, table->width * sizeof open[0]);
-	for (unsigned slot = 0; slot < count; slot++) {
-		unsigned mask = key_byte(&rules[slot]->mask, byte);
-		unsigned value = key_byte(&rules[slot]->value, byte);
+	for (unsigned slot = 0; slot < slots; slot++) {
+		unsigned mask = rules[slot] ? key_byte(&rules[slot]->mask, byte) : 0;
 		unsigned others = ~mask & 0xff, part = others;
 
 		if (mask == 0)
 			continue;
 		// Every subset of the bits outside of the mask.
 		for (;; part = (part - 1) & others) {
-			row_of(table, column, value | part)[slot / 64] |= UINT64_C(1) << slot % 64;
+			row_of(table, column, key_byte(&rules[slot]->value, byte) | part)[slot / 64] |=
+				UINT64_C(1) << slot % 64;
 			if (part == 0)
 				break;
 		}
 	}
 }
 
-struct row_table *row_table_build(struct rule *const rules[], unsigned count)
+static unsigned bytes_used(struct rule *const rules[], unsigned slots, uint8_t bytes[KEY_BYTES])
 {
 	struct packet_key any = {0};
-	uint8_t bytes[KEY_BYTES];
-	unsigned columns = 0, width = 1;
-	struct row_table *table;
+	unsigned count = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		for (unsigned w = 0; w < KEY_WORDS; w++)
-			((uint64_t *)&any)[w] |= ((const uint64_t *)&rules[i]->mask)[w];
+	for (unsigned slot = 0; slot < slots; slot++) {
+		for (unsigned w = 0; rules[slot] && w < KEY_WORDS; w++)
+			((uint64_t *)&any)[w] |= ((const uint64_t *)&rules[slot]->mask)[w];
 	}
 	for (unsigned b = 0; b < KEY_BYTES; b++) {
 		if (key_byte(&any, b) != 0)
-			bytes[columns++] = (uint8_t)b;
+			bytes[count++] = (uint8_t)b;
 	}
-	while (width * 64 < count)
+	return count;
+}
+
+struct row_table *row_table_build(struct rule *const rules[], unsigned slots)
+{
+	uint8_t bytes[KEY_BYTES];
+	unsigned columns = bytes_used(rules, slots, bytes), width = 1;
+	struct row_table *table;
+
+	while (width * 64 < slots)
 		width *= 2;
-	table = row_table_create(columns, width);
+	table = table_alloc(columns, width);
 	if (!table)
 		return NULL;
 	memcpy(table->bytes, bytes, columns);
 	for (unsigned c = 0; c < columns; c++)
-		column_fill(table, c, rules, count);
+		column_fill(table, c, rules, slots);
+	for (unsigned slot = 0; slot < slots; slot++) {
+		if (!rules[slot])
+			continue;
+		table->valid[slot / 64] |= UINT64_C(1) << slot % 64;
+		table->rules[slot] = rules[slot];
+		table->priorities[slot] = rules[slot]->priority;
+	}
 	return table;
 }

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "pipeline/flow_table.h"
+#include "pipeline/lookup_bits.h"
 
 #ifdef MODEL_ACL
 #include <rte_eal.h>
@@ -393,7 +394,7 @@ static void flow_install(struct world *world)
 		if (world->hash && lookup_hash.insert(world->hash, &flow->rules[r]) != 0)
 			die(world, "lookup_hash.insert");
 		if (world->bits && lookup_bits.insert(world->bits, &flow->rules[r]) != 0) {
-			if (world->bits->count < 512)
+			if (world->bits->count < LOOKUP_BITS_CROWDED)
 				die(world, "lookup_bits.insert");
 			bits_drop(world);
 		}

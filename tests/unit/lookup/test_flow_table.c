@@ -195,19 +195,67 @@ static void test_catch_all_in_the_middle(void **state)
 	free(rules);
 }
 
+// Of the structures that there are: a hash, and a block beside it.
 static void test_lines(void **state)
 {
+	enum { COUNT = 100 };
 	struct flow_table *table = flow_table_create(later);
-	struct rule *rules = rules_make(2);
+	struct rule *rules = rules_make(COUNT + 1);
 
-	rules[0].mask.in_port = 0xffff;
-	rules[1].mask.ipv6_src[0] = 0xff;
-	flow_table_insert(table, &rules[0]);
-	assert_int_equal(flow_table_lines(table), 1);
-	flow_table_insert(table, &rules[1]);
+	for (unsigned r = 0; r < COUNT; r++) {
+		rules[r].mask.in_port = 0xffff;
+		rules[r].value.in_port = (uint16_t)r;
+		flow_table_insert(table, &rules[r]);
+		assert_int_equal(flow_table_lines(table), 1);
+	}
+	rules[COUNT].mask.ipv6_src[0] = 0xff;
+	flow_table_insert(table, &rules[COUNT]);
 	assert_int_equal(flow_table_lines(table), 3);
-	flow_table_remove(table, &rules[0]);
+	for (unsigned r = 0; r < COUNT; r++)
+		flow_table_remove(table, &rules[r]);
+	flow_table_remove(table, &rules[COUNT]);
+	assert_int_equal(flow_table_lines(table), 0);
+	flow_table_insert(table, &rules[COUNT]);
 	assert_int_equal(flow_table_lines(table), 2);
+	flow_table_destroy(table);
+	free_retired();
+	free(rules);
+}
+
+// Hashes and blocks by the number of masks: a few rules are not worth a hash of their own, many are.
+static void test_few_masks(void **state)
+{
+	enum { COUNT = 3 * 80 };
+	struct flow_table *table = flow_table_create(later);
+	struct rule *rules = rules_make(COUNT);
+
+	for (unsigned r = 0; r < COUNT; r++) {
+		if (r % 3 == 0)
+			rules[r].mask.in_port = rules[r].value.in_port = 0xffff;
+		if (r % 3 == 1)
+			rule_dst(&rules[r], r, 32);
+		if (r % 3 == 2)
+			rules[r].mask.metadata = UINT64_MAX;
+		rules[r].value.metadata = r % 3 == 2 ? r : 0;
+		rules[r].priority = (uint16_t)r;
+	}
+	flow_table_insert(table, &rules[0]);
+	assert_int_equal(shape_of(table).hashes, 1);
+	flow_table_insert(table, &rules[1]);
+	assert_int_equal(shape_of(table).hashes, 0);
+	assert_int_equal(shape_of(table).blocks, 1);
+	for (unsigned r = 2; r < COUNT; r++)
+		flow_table_insert(table, &rules[r]);
+	// More changes, and the table is laid out anew.
+	for (unsigned round = 0; round < 50; round++) {
+		flow_table_remove(table, &rules[5]);
+		flow_table_insert(table, &rules[5]);
+	}
+	assert_int_equal(shape_of(table).hashes, 3);
+	assert_int_equal(shape_of(table).blocks, 0);
+	for (unsigned r = 0; r < COUNT; r++)
+		flow_table_remove(table, &rules[r]);
+	assert_int_equal(shape_of(table).hashes + shape_of(table).blocks, 0);
 	flow_table_destroy(table);
 	free_retired();
 	free(rules);
@@ -335,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_very_many),
 		cmocka_unit_test(test_catch_all_in_the_middle),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_few_masks),
 		cmocka_unit_test(test_readers_miss_nothing),
 	};
 

@@ -175,7 +175,7 @@ static void test_bits_holds_512(void **state)
 
 	for (uint32_t r = 0; r < LOOKUP_BITS_RULES; r++) {
 		rule_dst(&rules[r], r << 16, 8 + r % 25);
-		rules[r].priority = (uint16_t)(r * 7 % 512);
+		rules[r].priority = (uint16_t)(1000 - r);
 		assert_int_equal(lookup_bits.insert(bits, &rules[r]), 0);
 	}
 	assert_int_equal(lookup_bits.insert(bits, &rules[LOOKUP_BITS_RULES]), -ENOSPC);
@@ -183,12 +183,50 @@ static void test_bits_holds_512(void **state)
 	// A slot that was given up is used again.
 	lookup_bits.remove(bits, &rules[100]);
 	rule_dst(&rules[LOOKUP_BITS_RULES], 0xc0000001, 32);
+	rules[LOOKUP_BITS_RULES].priority = 1000 - 100;
 	assert_int_equal(lookup_bits.insert(bits, &rules[LOOKUP_BITS_RULES]), 0);
 	assert_ptr_equal(find_dst(bits, 1, 0xc0000001), &rules[LOOKUP_BITS_RULES]);
 	lookup_bits.destroy(bits);
 	lookup_bits.destroy(NULL);
 	free_retired();
 	free(rules);
+}
+
+// In whatever order rules come, a block takes so many, and what it refuses leaves it as it was.
+static void check_crowd(unsigned first, unsigned step)
+{
+	struct rule *rules = rules_make(LOOKUP_BITS_RULES);
+	struct lookup *bits = lookup_bits.create(NULL, later);
+	uint32_t taken = 0;
+	unsigned at = first;
+
+	for (unsigned r = 0; r < LOOKUP_BITS_RULES; r++)
+		rules[r].priority = (uint16_t)(1000 - r);
+	for (; taken < LOOKUP_BITS_RULES; taken++) {
+		rule_dst(&rules[at], at, 32);
+		if (lookup_bits.insert(bits, &rules[at]) != 0)
+			break;
+		at = (at + step) % LOOKUP_BITS_RULES;
+	}
+	assert_in_range(taken, LOOKUP_BITS_CROWDED, LOOKUP_BITS_RULES);
+	assert_int_equal(bits->count, taken);
+	at = first;
+	for (unsigned r = 0; r < LOOKUP_BITS_RULES; r++) {
+		assert_ptr_equal(find_dst(bits, 1, at), r < taken ? &rules[at] : NULL);
+		at = (at + step) % LOOKUP_BITS_RULES;
+	}
+	lookup_bits.destroy(bits);
+	free_retired();
+	free(rules);
+}
+
+static void test_bits_crowd(void **state)
+{
+	check_crowd(LOOKUP_BITS_RULES - 1, LOOKUP_BITS_RULES - 1); // each before all others
+	check_crowd(0, 1);
+	check_crowd(3, 5);
+	check_crowd(0, 199);
+	check_crowd(256, 511);
 }
 
 static void test_bits_lines(void **state)
@@ -228,8 +266,11 @@ static void check_width(unsigned count, bool refuse_avx512)
 		rules[r].mask.tp_dst = htons(0x0fff);
 		rules[r].value.tp_dst = htons((uint16_t)(r % 7));
 	}
-	for (unsigned r = 0; r < count; r++)
-		assert_int_equal(lookup_bits.insert(grown, &rules[(r * 5 + 3) % count]), 0);
+	for (unsigned r = 0; r < count; r++) {
+		unsigned next = count <= LOOKUP_BITS_CROWDED ? (r * 5 + 3) % count : r;
+
+		assert_int_equal(lookup_bits.insert(grown, &rules[next]), 0);
+	}
 	struct lookup *built = lookup_bits_build(sorted, count, later);
 	assert_int_equal(built->count, count);
 	for (unsigned round = 0; round < 2000; round++) {
@@ -275,6 +316,7 @@ int main(void)
 		cmocka_unit_test(test_hash_chain),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_bits_holds_512),
+		cmocka_unit_test(test_bits_crowd),
 		cmocka_unit_test(test_bits_lines),
 		cmocka_unit_test(test_bits_widths),
 	};
