@@ -136,11 +136,46 @@ static double measure(struct pipeline *pipeline, uint8_t *frames, unsigned round
 	return (double)least / FRAMES;
 }
 
+static void report(
+	const char *name, const char *const *flows, unsigned pairs, unsigned rounds)
+{
+	struct pipeline *pipeline = pipeline_make(flows, pairs);
+	uint8_t *frames = frames_make(pairs);
+
+	if (!frames)
+		exit(1);
+	printf("%-26s %6.1f cycles per packet\n", name, measure(pipeline, frames, rounds));
+	free(frames);
+}
+
+#define CHAIN 16 // tables
+
+// Each table but the last with one flow for all frames, written as `form` with the number of the
+// table and of the next one, and `others` that match none of them.
+static void report_chain(const char *name, const char *form, unsigned others, unsigned rounds)
+{
+	char texts[CHAIN * 4 + 1][128];
+	const char *flows[CHAIN * 4 + 1] = {NULL};
+	unsigned count = 0;
+
+	for (int table = 0; table < CHAIN - 1; table++) {
+		snprintf(texts[count++], sizeof(texts[0]), form, table, table + 1);
+		for (unsigned other = 0; other < others; other++)
+			snprintf(texts[count++], sizeof(texts[0]),
+				"table=%d,priority=7,udp,tp_dst=%u,nw_dst=10.9.0.%u,actions=drop",
+				table, 1000 + other, other);
+	}
+	snprintf(texts[count++], sizeof(texts[0]), "table=%d,ip,actions=output:2", CHAIN - 1);
+	for (unsigned i = 0; i < count; i++)
+		flows[i] = texts[i];
+	report(name, flows, 1, rounds);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
-		const char *flows[6];
+		const char *flows[9];
 		unsigned pairs; // of addresses; 0: one
 	} cases[] = {
 		{"one rule, in_port", {"in_port=1,actions=output:2"}},
@@ -152,28 +187,41 @@ int main(int argc, char **argv)
 				"table=1,reg0=1,actions=load:2->reg0,goto_table:2",
 				"table=2,reg0=2,actions=load:3->reg0,goto_table:3",
 				"table=3,reg0=3,actions=output:2"}},
+		{"four tables, two flows each",
+			{"udp,nw_src=10.0.0.0/0.0.0.1,actions=load:1->reg0,goto_table:1",
+				"udp,nw_src=0.0.0.1/0.0.0.1,actions=load:2->reg0,goto_table:1",
+				"table=1,reg0=1,actions=load:2->reg1,goto_table:2",
+				"table=1,reg0=2,actions=load:3->reg1,goto_table:2",
+				"table=2,reg1=2,actions=load:3->reg2,goto_table:3",
+				"table=2,reg1=3,actions=load:4->reg2,goto_table:3",
+				"table=3,reg2=3,actions=output:2",
+				"table=3,reg2=4,actions=output:2"}},
 		{"ttl and address written",
 			{"udp,actions=mod_nw_ttl:9,mod_dl_dst:02:00:00:00:00:09,output:2"}},
 		{"normal, one pair", {"actions=normal"}},
 		{"normal, 1,000 addresses", {"actions=normal"}, 500},
 		{"normal, 4,000 addresses", {"actions=normal"}, 2000},
 	};
+	static const struct {
+		const char *name;
+		const char *form;
+		unsigned others;
+	} chains[] = {
+		{"16 tables, goto", "table=%d,priority=1,ip,actions=goto_table:%d"},
+		{"16 tables, resubmit", "table=%d,priority=1,ip,actions=resubmit(,%d)"},
+		{"16 tables, catch-alls", "table=%d,priority=1,actions=goto_table:%d"},
+		{"16 tables, loads", "table=%d,ip,actions=load:1->reg0,goto_table:%d"},
+		{"16 tables of 3 rules", "table=%d,priority=1,ip,actions=goto_table:%d", 2},
+	};
 	unsigned rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000;
 	const char *only = argc > 2 ? argv[2] : "";
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (!strstr(cases[i].name, only))
-			continue;
-
-		unsigned pairs = cases[i].pairs ? cases[i].pairs : 1;
-		struct pipeline *pipeline = pipeline_make(cases[i].flows, pairs);
-		uint8_t *frames = frames_make(pairs);
-
-		if (!frames)
-			return 1;
-		printf("%-26s %6.1f cycles per packet\n", cases[i].name,
-			measure(pipeline, frames, rounds));
-		free(frames);
-	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (strstr(cases[i].name, only))
+			report(cases[i].name, cases[i].flows,
+				cases[i].pairs ? cases[i].pairs : 1, rounds);
+	for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++)
+		if (strstr(chains[i].name, only))
+			report_chain(chains[i].name, chains[i].form, chains[i].others, rounds);
 	return 0;
 }
