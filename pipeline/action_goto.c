@@ -5,7 +5,8 @@
 #include "pipeline/pipeline_private.h"
 
 // goto_table leaves the next table to whoever runs the list: pipeline_run() for the packets of a
-// burst together, resubmit for the one packet that it has.
+// burst together, resubmit for the one packet that it has. So does a resubmit of the packet as it
+// is that nothing follows, unless somebody looks on who wants to see where it ends.
 
 bool action_goto_table_run(struct execution *execution, const struct action *action)
 {
@@ -42,7 +43,7 @@ static bool run_tables(struct execution *execution, uint8_t table, uint16_t port
 		if (!flow)
 			return true;
 		execution->flow = flow;
-		if (!execution_run_nested(execution, &flow->flow.actions))
+		if (!execution_run_nested(execution, &flow->flow.actions, true))
 			return false;
 		if (execution->next_table < 0)
 			return true;
@@ -52,9 +53,16 @@ static bool run_tables(struct execution *execution, uint8_t table, uint16_t port
 	}
 }
 
+static bool is_last(const struct execution *execution, const struct action *action)
+{
+	return execution->follows && action + 1 == execution->list_end &&
+	       action->resubmit.port == OFPORT_IN_PORT && !execution->observer;
+}
+
 bool action_resubmit_run(struct execution *execution, const struct action *action)
 {
 	const struct installed_flow *flow = execution->flow;
+	unsigned depth = execution->depth;
 	bool goes_on;
 
 	if (execution->depth >= PIPELINE_RESUBMIT_DEPTH) {
@@ -62,8 +70,12 @@ bool action_resubmit_run(struct execution *execution, const struct action *actio
 		return false;
 	}
 	execution->depth++;
+	if (is_last(execution, action)) {
+		execution->next_table = action->resubmit.table;
+		return true;
+	}
 	goes_on = run_tables(execution, action->resubmit.table, action->resubmit.port);
-	execution->depth--;
+	execution->depth = depth;
 	execution->flow = flow;
 	return goes_on;
 }

@@ -64,7 +64,7 @@ static bool run_bucket(struct execution *execution, const struct installed_group
 		execution->observer->bucket(execution->observer, &group->group, index);
 	execution->depth++;
 	if (at_end || group->buckets[index].only_sends)
-		goes_on = execution_run_nested(execution, &bucket->actions);
+		goes_on = execution_run_nested(execution, &bucket->actions, false);
 	else
 		run_on_copy(execution, bucket);
 	execution->depth--;

@@ -118,25 +118,35 @@ static inline __attribute__((always_inline)) bool run_either(
 	return run_list(execution, actions, false);
 }
 
-bool execution_run_nested(struct execution *execution, const struct action_list *actions)
+bool execution_run_nested(
+	struct execution *execution, const struct action_list *actions, bool follows)
 {
 	const struct action *outer_end = execution->list_end;
-	bool goes_on = run_either(execution, actions);
+	bool outer_follows = execution->follows, goes_on;
 
+	execution->follows = follows;
+	goes_on = run_either(execution, actions);
+	execution->follows = outer_follows;
 	execution->list_end = outer_end;
 	return goes_on;
 }
 
-bool execution_run(struct execution *execution, const struct action_list *actions)
+void execution_end(struct execution *execution)
 {
 	struct pipeline_sink *sink = execution->sink;
 
-	execution->next_table = -1;
-	if (run_either(execution, actions))
-		return true;
-	// Outputs before the action that ended the packet stay sent.
+	// Outputs before what ended the packet stay sent.
 	execution_settle(execution);
 	sink->drop(sink, execution->packet, execution->progress.reason);
+}
+
+bool execution_run(struct execution *execution, const struct action_list *actions)
+{
+	execution->next_table = -1;
+	execution->follows = true;
+	if (run_either(execution, actions))
+		return true;
+	execution_end(execution);
 	return false;
 }
 
@@ -155,6 +165,10 @@ void execution_finish(struct execution *execution)
 
 void execution_run_whole(struct execution *execution, const struct action_list *actions)
 {
-	if (execution_run(execution, actions))
+	execution->next_table = -1;
+	execution->follows = false;
+	if (run_either(execution, actions))
 		execution_finish(execution);
+	else
+		execution_end(execution);
 }

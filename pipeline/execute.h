@@ -45,7 +45,8 @@ struct execution {
 	unsigned reader;                    // slot
 	// Of one packet.
 	unsigned depth;     // of resubmits and groups
-	int16_t next_table; // goto_table, or -1
+	bool follows;       // whoever runs the list goes on in next_table, and comes back no more
+	int16_t next_table; // goto_table or a resubmit at the end of the list; -1: none
 	struct packet *packet;
 	struct packet_key *key;
 	const struct installed_flow *flow; // whose actions run; NULL: an action list alone

@@ -137,6 +137,7 @@ static void classify_actions(struct installed_flow *flow)
 							actions->items[0].port <= OFPORT_MAX)));
 	if (flow->simple && actions->count == 1 && actions->items[0].id == ACTION_OUTPUT)
 		flow->simple_port = actions->items[0].port;
+	flow->step = flow_step_of(actions);
 	flow->normal = actions->count == 1 && actions->items[0].id == ACTION_NORMAL;
 }
 

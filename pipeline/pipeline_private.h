@@ -6,6 +6,7 @@
 // Fields say who touches them: control (the one writer), readers (PMD threads), or set once.
 
 #include "pipeline/execute.h"
+#include "pipeline/flow_step.h"
 #include "pipeline/flow_table.h"
 #include "pipeline/mac_table.h"
 #include "pipeline/group_select.h"
@@ -48,6 +49,7 @@ struct installed_flow {
 	bool normal;          // set once: a single NORMAL
 	bool owns_counter;    // control: gives the counter back at its end
 	uint16_t simple_port; // OFPORT_NONE: drop
+	struct flow_step step; // set once
 	uint64_t id;
 	struct flow flow; // set once
 	size_t rule_count;
@@ -158,11 +160,16 @@ const struct installed_flow *pipeline_lookup(struct execution *execution, uint8_
 
 // Run an action list from its start: execute.c. Afterwards either the packet is still there (with
 // execution->pending and ->next_table set by what was run), or false is returned and it has ended.
+// The caller takes it to next_table if that is set.
 bool execution_run(struct execution *execution, const struct action_list *actions);
 
 // The same for a list within another, as resubmit has it: false leaves the packet to the outermost
-// execution_run(), which ends it.
-bool execution_run_nested(struct execution *execution, const struct action_list *actions);
+// execution_run(), which ends it. `follows`: the caller looks at next_table.
+bool execution_run_nested(
+	struct execution *execution, const struct action_list *actions, bool follows);
+
+// The packet ends for the reason that was noted, although not everything was run.
+void execution_end(struct execution *execution);
 
 // Run a list that is all that happens to execution->packet: it ends, in the sink.
 void execution_run_whole(struct execution *execution, const struct action_list *actions);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@
 #define PORTS 4
 #define FRAME_MAX 128
 #define HEADROOM 128
-#define OUTCOME 8192
+#define OUTCOME 65536
 
 // Everything that came of a burst, as bytes.
 struct outcome {
@@ -30,6 +31,8 @@ struct bench {
 	struct pipeline_sink sink;
 	struct outcome outcome;
 	struct outcome learned; // which may come before or after what became of the packet
+	bool in_order;           // the last bytes of the frames that go to a port do not go down
+	uint8_t last[PORTS + 1]; // of these, by port
 };
 
 struct test_packet {
@@ -61,6 +64,12 @@ static struct bench *bench_of(struct pipeline_sink *sink)
 
 static void sink_output(struct pipeline_sink *sink, struct packet *packet, uint16_t port)
 {
+	struct bench *bench = bench_of(sink);
+
+	if (bench->in_order && port <= PORTS) {
+		assert_true(packet->data[packet->length - 1] >= bench->last[port]);
+		bench->last[port] = packet->data[packet->length - 1];
+	}
 	note_word(bench_of(sink), 1000u + port);
 	note_word(bench_of(sink), packet->length);
 	note(bench_of(sink), packet->data, packet->linear);
@@ -334,6 +343,91 @@ static void test_further_tables(void **context)
 		NULL});
 }
 
+// --- Chains of tables ---
+
+// A resubmit at the end of a list takes the burst along, any other only its packet. `once`: no port
+// gets a packet twice, so the order of a burst must be there at each port. Some end by `some_end`.
+static void resubmits_alike(const char *const flows[], bool once, enum drop_reason some_end)
+{
+	static struct bench last, nested;
+	static uint8_t frames[PIPELINE_BURST][FRAME_MAX];
+	static char texts[16][200];
+	const char *others[17] = {NULL};
+	size_t lengths[PIPELINE_BURST];
+	unsigned ended = 0;
+
+	for (unsigned f = 0; flows[f]; f++) {
+		snprintf(texts[f], sizeof(texts[f]), "%s%s", flows[f],
+			strstr(flows[f], "resubmit") ? ",load:0->reg7" : "");
+		others[f] = texts[f];
+	}
+	bench_start(&last, flows, true);
+	bench_start(&nested, others, true);
+	for (unsigned burst = 0; burst < 2000; burst++) {
+		// Packets of different ways may pass each other, and of one packet's copies to
+		// different ports some may go out before those of another.
+		unsigned count = below(2) ? 1 + below(PIPELINE_BURST) : 1;
+		uint16_t in_port = (uint16_t)(1 + below(PORTS));
+
+		for (unsigned i = 0; i < count; i++) {
+			lengths[i] = frame_make(frames[i]);
+			if (i > 0) {
+				memcpy(frames[i], frames[0], FRAME_MAX);
+				lengths[i] = lengths[0];
+				if (lengths[i] >= 60)
+					frames[i][lengths[i] - 1] = (uint8_t)i;
+			}
+		}
+		last.in_order = once && count > 1 && lengths[0] >= 60;
+		if (last.in_order)
+			frames[0][lengths[0] - 1] = 0;
+		memset(last.last, 0, sizeof(last.last));
+		run(&last, NULL, in_port, frames, lengths, count);
+		run(&nested, NULL, in_port, frames, lengths, count);
+		assert_int_equal(last.outcome.length, nested.outcome.length);
+		if (count == 1)
+			assert_memory_equal(
+				last.outcome.bytes, nested.outcome.bytes, last.outcome.length);
+		for (size_t at = 0; at + 4 <= last.outcome.length && count == 1; at += 4) {
+			uint32_t word;
+
+			memcpy(&word, last.outcome.bytes + at, 4);
+			ended += word == 2000u + some_end;
+		}
+	}
+	same_counters(&last, &nested);
+	assert_true(ended > 0);
+	pipeline_destroy(last.pipeline);
+	pipeline_destroy(nested.pipeline);
+}
+
+static void test_resubmits(void **context)
+{
+	// Back and forth, with registers, and a table that is not there.
+	resubmits_alike((const char *const[]){"ip,actions=load:1->reg0,load:2->reg5,resubmit(,4)",
+				"arp,actions=resubmit(,9)", "ipv6,actions=dec_ttl,resubmit(,4)",
+				"priority=0,actions=output:3,resubmit(,1)",
+				"table=4,reg0=1,actions=load:3->reg0,resubmit(,2)",
+				"table=2,reg0=3,reg5=2,actions=goto_table:5",
+				"table=5,dl_dst=02:00:00:00:00:02,actions=output:2",
+				"table=5,actions=push_vlan:0x8100,resubmit(,1)",
+				"table=1,actions=output:4", NULL},
+		true, DROP_ACTION_DROP);
+	// In circles, with or without an output before.
+	resubmits_alike(
+		(const char *const[]){"actions=resubmit(,1)",
+			"table=1,dl_type=0x0800,actions=goto_table:3",
+			"table=1,arp,actions=output:2,resubmit(,3)", "table=3,actions=resubmit(,0)",
+			"table=1,priority=1,actions=goto_table:2", NULL},
+		false, DROP_RESUBMIT_LIMIT);
+	// With what runs lists of its own.
+	resubmits_alike(
+		(const char *const[]){"actions=resubmit(2,1),resubmit(,3)",
+			"table=1,in_port=2,actions=output:4,resubmit(,3)",
+			"table=3,in_port=1,actions=normal", "table=3,actions=resubmit(,4)", NULL},
+		false, DROP_INGRESS_PORT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_normal),
 		cmocka_unit_test(test_tags_and_addresses),
 		cmocka_unit_test(test_further_tables),
+		cmocka_unit_test(test_resubmits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
