@@ -216,7 +216,7 @@ void burst_run_miss(struct burst *burst, unsigned i)
 	execution_finish(&burst->execution);
 }
 
-static uint64_t measure(struct burst *burst, uint32_t packets)
+uint64_t burst_measure(struct burst *burst, uint32_t packets)
 {
 	uint64_t bytes = 0;
 
@@ -233,7 +233,7 @@ static uint64_t measure(struct burst *burst, uint32_t packets)
 void burst_run_same(struct burst *burst, uint32_t packets, const struct installed_flow *flow)
 {
 	count_hits(burst->reader, flow, (unsigned)__builtin_popcount(packets),
-		measure(burst, packets), burst->now_ms);
+		burst_measure(burst, packets), burst->now_ms);
 	if (flow->step.kind != STEP_NONE) {
 		step_packets(burst, packets, &flow->step);
 		return;
@@ -273,7 +273,7 @@ static inline bool all_alike(const struct rule *const best[PIPELINE_BURST])
 
 // Packets with the same flow are run together. Those that only go on to another table are gathered
 // from the whole burst, as long as many have something in common; others keep their order.
-static unsigned run_hits(
+unsigned burst_run_hits(
 	struct burst *burst, uint32_t packets, const struct rule *const best[PIPELINE_BURST])
 {
 	bool gather = true;
@@ -313,13 +313,17 @@ static void run_table(struct burst *burst, uint8_t number, uint32_t wanted, unsi
 	unsigned lookups = (unsigned)__builtin_popcount(wanted);
 
 	if (!table) {
+		if (burst->recording)
+			cache_note_lookup(burst, number, wanted, NULL);
 		count_lookups(burst->reader, number, lookups, 0);
 		for (; wanted; wanted &= wanted - 1)
 			burst_run_miss(burst, (unsigned)__builtin_ctz(wanted));
 		return;
 	}
 	flow_table_find(table, burst->version, burst->key_pointers, wanted, count, best);
-	count_lookups(burst->reader, number, lookups, run_hits(burst, wanted, best));
+	if (__builtin_expect(burst->recording != 0, 0))
+		cache_note_lookup(burst, number, wanted, best);
+	count_lookups(burst->reader, number, lookups, burst_run_hits(burst, wanted, best));
 }
 
 static __attribute__((cold, noinline)) void trace_table(
@@ -434,6 +438,7 @@ SPECIALISED void burst_body(struct burst *burst, unsigned count, const bool trac
 	struct pipeline *pipeline = burst->pipeline;
 	unsigned needs;
 	uint32_t parsed;
+	bool cached;
 
 	memset(burst->tables, 0, sizeof(burst->tables));
 	memset(burst->depth, 0, sizeof(burst->depth));
@@ -441,6 +446,8 @@ SPECIALISED void burst_body(struct burst *burst, unsigned count, const bool trac
 		burst->lookups[i] = 1;
 	burst->started = 0;
 	burst->measured = 0;
+	burst->cache = NULL;
+	burst->recording = 0;
 	burst->most_lookups = 1;
 	burst->most_depth = 0;
 	// The version comes first: lines and ports that it needs are there before it is published.
@@ -449,16 +456,22 @@ SPECIALISED void burst_body(struct burst *burst, unsigned count, const bool trac
 	burst->needs = needs;
 	burst->ports = __atomic_load_n(&pipeline->ports, __ATOMIC_ACQUIRE);
 	execution_prepare(burst, traced);
-	if (!traced && !(needs & KEY_FIRST_MATCHES_FRAME)) {
+	cached = !traced && cache_begin(burst);
+	if (!traced && !cached && !(needs & KEY_FIRST_MATCHES_FRAME)) {
 		burst_alike(burst, count);
+		cache_finish(burst, count);
 		return;
 	}
 	parsed = parse_all(burst, count, traced);
+	if (cached)
+		parsed = cache_run(burst, parsed);
 	if (parsed && traced)
 		trace_table(burst, 0, parsed, count);
 	else if (parsed)
 		run_table(burst, 0, parsed, count);
 	run_waiting(burst, count, traced);
+	if (!traced)
+		cache_finish(burst, count);
 }
 
 void pipeline_run(struct pipeline *pipeline, unsigned reader, struct packet *packets[],

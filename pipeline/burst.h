@@ -32,6 +32,11 @@ struct burst {
 	uint16_t lookups[PIPELINE_BURST];  // of each packet so far, that of table 0 included
 	uint8_t depth[PIPELINE_BURST];     // of its resubmits
 	unsigned most_lookups, most_depth; // no packet has more
+	struct flow_cache *cache;          // NULL: none; and if so, the next is not set
+	const struct cache_layout *layout;
+	uint32_t recording; // packets whose way is recorded in records[record_of[]]
+	uint8_t record_of[PIPELINE_BURST];
+	struct cache_record records[CACHE_RECORDS];
 	struct packet **packets;
 	struct packet_key keys[PIPELINE_BURST];
 	const struct packet_key *key_pointers[PIPELINE_BURST];
@@ -81,6 +86,11 @@ uint32_t burst_parse_all(struct burst *burst, unsigned count);
 void burst_run_flow(struct burst *burst, unsigned i, const struct installed_flow *flow);
 // All these packets have hit the flow, which has not been counted.
 void burst_run_same(struct burst *burst, uint32_t packets, const struct installed_flow *flow);
+// The packets have been looked up, with these results. Returns how many have hit something.
+unsigned burst_run_hits(
+	struct burst *burst, uint32_t packets, const struct rule *const best[PIPELINE_BURST]);
+// How many bytes the packets have in all.
+uint64_t burst_measure(struct burst *burst, uint32_t packets);
 void burst_run_miss(struct burst *burst, unsigned i);
 // Every packet that waits for a table, to its end.
 void burst_run_waiting(struct burst *burst, unsigned count);

@@ -104,6 +104,8 @@ static void reader_free(struct pipeline_reader *reader)
 {
 	for (unsigned c = 0; reader && c < COUNTER_CHUNKS; c++)
 		free(reader->chunks[c]);
+	if (reader)
+		cache_destroy(reader->cache);
 	free(reader);
 }
 
@@ -125,8 +127,10 @@ int pipeline_reader_add(struct pipeline *pipeline, unsigned slot)
 	if (error) {
 		pipeline->readers[slot] = NULL;
 		reader_free(reader);
+		return error;
 	}
-	return error;
+	cache_note_reader(pipeline, reader);
+	return 0;
 }
 
 void counters_destroy(struct pipeline *pipeline)

@@ -42,6 +42,7 @@ void pipeline_destroy(struct pipeline *pipeline)
 	for (unsigned t = 0; t < PIPELINE_TABLES; t++)
 		flow_table_destroy(pipeline->tables[t]);
 	counters_destroy(pipeline);
+	cache_end(pipeline);
 	mac_table_destroy(pipeline->macs);
 	free(pipeline->ports);
 	free(pipeline);

@@ -212,6 +212,7 @@ static void flow_leave(void *memory)
 	for (size_t i = 0; i < flow->rule_count; i++)
 		flow_table_remove(table, &flow->rules[i]);
 	needs_count(pipeline, flow_needs(&flow->flow), -1);
+	cache_note_flow(pipeline, flow, -1);
 	if (flow->owns_counter)
 		counter_give(pipeline, flow->counter);
 	pipeline->retirement.retire(pipeline->retirement.context, installed_flow_free, flow);
@@ -281,9 +282,13 @@ static int flow_install(struct pipeline *pipeline, uint64_t id, struct flow *sou
 		error = make_rules(flow, pipeline->version + 1);
 	if (!error) {
 		needs_count(pipeline, flow_needs(&flow->flow), 1);
+		cache_note_flow(pipeline, flow, 1);
+		cache_note_change(pipeline, flow->flow.table);
 		error = insert_rules(pipeline, flow);
-		if (error)
+		if (error) {
 			needs_count(pipeline, flow_needs(&flow->flow), -1);
+			cache_note_flow(pipeline, flow, -1);
+		}
 	}
 	if (error) {
 		if (flow->owns_counter)
@@ -330,6 +335,7 @@ int pipeline_flow_remove(struct pipeline *pipeline, uint64_t id)
 	if (!flow)
 		return -ENOENT;
 	rules_die(flow, pipeline->version + 1);
+	cache_note_change(pipeline, flow->flow.table);
 	store->journal[store->journal_count++] = (struct journal_entry){.removed = flow};
 	return 0;
 }
@@ -357,6 +363,7 @@ int pipeline_flow_modify(struct pipeline *pipeline, uint64_t id, struct flow *so
 	}
 	store_take(store, id);
 	rules_die(old, pipeline->version + 1);
+	cache_note_change(pipeline, old->flow.table);
 	store_put(store, flow);
 	flow->owns_counter = old->owns_counter;
 	old->owns_counter = false;
@@ -370,6 +377,7 @@ void pipeline_commit(struct pipeline *pipeline)
 	struct flow_store *store = pipeline->flows;
 	size_t count = store->journal_count;
 
+	cache_commit(pipeline);
 	// Sequentially consistent: when the caller goes on, every processor sees it.
 	__atomic_store_n(&pipeline->version, pipeline->version + 1, __ATOMIC_SEQ_CST);
 	store->journal_count = 0;

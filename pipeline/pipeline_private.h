@@ -6,6 +6,7 @@
 // Fields say who touches them: control (the one writer), readers (PMD threads), or set once.
 
 #include "pipeline/execute.h"
+#include "pipeline/flow_cache.h"
 #include "pipeline/flow_step.h"
 #include "pipeline/flow_table.h"
 #include "pipeline/mac_table.h"
@@ -40,6 +41,7 @@ struct table_counters {
 struct pipeline_reader {
 	struct flow_counters *chunks[COUNTER_CHUNKS]; // control allocates before a flow is visible
 	struct table_counters tables[PIPELINE_TABLES];
+	struct flow_cache *cache; // control sets it once; NULL: none
 };
 
 struct installed_flow {
@@ -115,6 +117,7 @@ struct pipeline {
 	unsigned next_job;                   // control: the table whose turn it is
 	struct versioned_set groups, meters; // readers: ro
 	struct flow_store *flows;            // control: installed flows by id, see pipeline.c
+	struct cache_control cache;
 	uint8_t needs;             // readers: ro; what has to be parsed for the installed flows
 	unsigned users[KEY_NEEDS]; // control: how many flows and groups need it
 };

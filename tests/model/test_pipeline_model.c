@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/flow_cache.h"
 #include "pipeline/key_fields.h"
 #include "pipeline/observer.h"
 #include "tests/model/model_program.h"
@@ -13,7 +14,9 @@
 // after them. The first packet of every fourth burst is traced before, which must come to the same
 // without leaving a trace, and the reasons why flows lost must agree with what matches say.
 //
-//   test_pipeline_model [SEED [PACKETS]]
+//   test_pipeline_model [SEED [PACKETS [ENTRIES]]]
+//
+// With ENTRIES, a power of two, the cache of chains is in use in every program that has steps.
 //
 // Program i of a run has the seed SEED + i; a failure says with which seed it comes again at once.
 
@@ -475,6 +478,8 @@ int main(int argc, char **argv)
 	unsigned long long packets = argc > 2 ? strtoull(argv[2], NULL, 0) : DEFAULT_PACKETS;
 	struct totals totals = {0};
 
+	if (argc > 3)
+		cache_force(CACHE_ALWAYS, (uint32_t)strtoul(argv[3], NULL, 0));
 	printf("seed %llu, %llu packets\n", (unsigned long long)seed, packets);
 	fflush(stdout);
 	for (uint64_t program = 0; totals.packets < packets; program++) {

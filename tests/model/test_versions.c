@@ -5,8 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "pipeline/flow_text.h"
+#include "pipeline/flow_cache.h"
 #include "pipeline/flow_table.h"
+#include "pipeline/flow_text.h"
 #include "pipeline/pipeline.h"
 #include "tests/model/naive_classifier.h"
 
@@ -19,7 +20,8 @@
 // periods are counted by hand: a reader bumps its count between bursts. A thread of its own builds
 // classifiers for the tables, which come into use when they are out of date.
 //
-// Usage: test_versions [TRANSACTIONS]. To be run under ThreadSanitizer too.
+// Usage: test_versions [TRANSACTIONS [ENTRIES]]. To be run under ThreadSanitizer too. With ENTRIES, the
+// cache of chains, which has to forget with every transaction, is always on.
 
 #define READERS 2
 #define NOISE_ID 1000000000ULL
@@ -269,9 +271,11 @@ int main(int argc, char **argv)
 		.retirement = {retire, &world}, .classifier = &naive_classifier};
 	struct reader readers[READERS];
 	pthread_t threads[READERS], builder;
-	uint64_t dropped = 0;
+	uint64_t dropped = 0, hits = 0;
 
 	flow_table_job_eagerly(true);
+	if (argc > 2)
+		cache_force(CACHE_ALWAYS, (uint32_t)strtoul(argv[2], NULL, 10));
 	world.pipeline = pipeline_create(&config);
 	must(!world.pipeline, "create");
 	for (uint16_t number = 1; number <= 2; number++) {
@@ -297,6 +301,7 @@ int main(int argc, char **argv)
 		printf("reader %u: %lu bursts, %lu packets sent, %lu dropped\n", r, world.rounds[r],
 			readers[r].sent, readers[r].dropped);
 		dropped += readers[r].dropped;
+		hits += cache_hits(world.pipeline, r);
 	}
 	pthread_join(builder, NULL);
 	if (world.job)
@@ -304,6 +309,8 @@ int main(int argc, char **argv)
 	reclaim(&world, true);
 	printf("%lu classifiers came into use\n", world.classifiers);
 	printf("%u transactions, %lu pieces of memory retired\n", transactions, world.freed);
+	printf("%lu packets by way of the cache\n", hits);
+	must(argc > 2 && hits == 0, "cache");
 	pipeline_destroy(world.pipeline);
 	return dropped || world.classifiers == 0 ? 1 : 0;
 }
