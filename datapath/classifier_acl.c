@@ -24,6 +24,9 @@
 #define BUILD_MEMORY_MAX (64u << 20)  // of one table
 #define TOTAL_MEMORY_MAX (128u << 20) // beside packet buffers there is room for so much
 
+// rte_acl divides the rules into so many tries at most, and takes a step in each for a byte of input.
+#define TRIES_MAX 8
+
 struct acl_state {
 	struct classifier_layout layout;
 	struct rte_acl_ctx *acl;
@@ -259,7 +262,7 @@ static unsigned acl_cost(const void *memory)
 {
 	const struct acl_state *state = memory;
 
-	return 20 + 32 * state->layout.fields;
+	return TRIES_MAX * (1 + 4 * (state->layout.fields - 1));
 }
 
 const struct classifier classifier_acl = {

@@ -199,18 +199,25 @@ static json_t *stats(void *context, json_t *params, struct rpc_error *error)
 	return flows;
 }
 
+static void part_add(json_t *table, const char *name, const struct flow_table_part *part)
+{
+	if (part->count > 0)
+		json_object_set_new(table, name,
+			json_pack("{s:i, s:I, s:I}", "count", (int)part->count, "rules",
+				(json_int_t)part->rules, "memory", (json_int_t)part->memory));
+}
+
 static json_t *table_stats(int number, const struct pipeline_table_stats *stats)
 {
-	json_t *table = json_pack("{s:i, s:I, s:I, s:I, s:i, s:i, s:i, s:I}", "table", number,
-		"flows", (json_int_t)stats->flows, "lookups", (json_int_t)stats->lookups,
-		"matched", (json_int_t)stats->matched, "hashes", (int)stats->hashes, "blocks",
-		(int)stats->blocks, "cost", (int)stats->cost, "memory",
-		(json_int_t)stats->memory);
+	const struct flow_table_shape *shape = &stats->shape;
+	json_t *table = json_pack("{s:i, s:I, s:I, s:I, s:I, s:i, s:i}", "table", number, "flows",
+		(json_int_t)stats->flows, "lookups", (json_int_t)stats->lookups, "matched",
+		(json_int_t)stats->matched, "memory", (json_int_t)shape->memory, "steps",
+		(int)shape->steps, "cycles", (int)shape->cycles);
 
-	if (stats->classifier_rules)
-		json_object_set_new(table, "classifier",
-			json_pack("{s:I, s:I}", "rules", (json_int_t)stats->classifier_rules,
-				"memory", (json_int_t)stats->classifier_memory));
+	part_add(table, "hashes", &shape->hashes);
+	part_add(table, "blocks", &shape->blocks);
+	part_add(table, "classifier", &shape->classifier);
 	return table;
 }
 
@@ -371,9 +378,11 @@ const struct rpc_method methods_flow[] = {
 	{"flow.stats", stats, params_stats, 0, "[[id, packets, bytes, idle_ms]]",
 		"Counters of flows; idle_ms is -1 if no packet has ever hit."},
 	{"flow.tables", tables, params_bridge, 0,
-		"[{table, flows, lookups, matched, hashes, blocks, cost, memory, "
-		"classifier?: {rules, memory}}]",
-		"The flow tables that are or were in use."},
+		"[{table, flows, lookups, matched, memory, steps, cycles, "
+		"hashes?: {count, rules, memory}, blocks?, classifier?}]",
+		"The flow tables that are or were in use. hashes, blocks and classifier are the "
+		"structures that hold the rules; steps is what no lookup exceeds, in reads of "
+		"them, and cycles an estimate of its time."},
 	{"flow.trace", trace, params_trace, 0,
 		"{packet, steps, steps_omitted, outputs, outputs_omitted, drop?, help?}",
 		"What would become of a frame, and why. Nothing is changed, counted or sent."},

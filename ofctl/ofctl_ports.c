@@ -16,18 +16,6 @@ static const char *string_of(const json_t *object, const char *name)
 	return text != NULL ? text : "";
 }
 
-// A number, or the sum of an object's numbers.
-static json_int_t total_of(const json_t *value)
-{
-	json_int_t total = json_integer_value(value);
-	const char *name;
-	json_t *item;
-
-	json_object_foreach ((json_t *)value, name, item)
-		total += json_integer_value(item);
-	return total;
-}
-
 // "up" and "down" as text or as a boolean.
 static const char *link_of(const json_t *port)
 {
@@ -168,8 +156,7 @@ int ofctl_dump_ports(struct ofctl *ofctl)
 
 static void tables_print(const struct ofctl *ofctl, const json_t *result, FILE *out)
 {
-	static const char *const members[] = {"hashes", "blocks", "cost", "memory"};
-	const json_t *classifier;
+	static const char *const structures[] = {"hashes", "blocks", "classifier"};
 	size_t index;
 	json_t *table;
 
@@ -177,15 +164,18 @@ static void tables_print(const struct ofctl *ofctl, const json_t *result, FILE *
 		fprintf(out, "  table %lld:\n    active=%lld, lookup=%lld, matched=%lld\n",
 			number_of(table, "table"), number_of(table, "flows"),
 			number_of(table, "lookups"), number_of(table, "matched"));
-		fprintf(out, "   ");
-		for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-			fprintf(out, "%s %s=%lld", i > 0 ? "," : "", members[i],
-				total_of(json_object_get(table, members[i])));
-		putc('\n', out);
-		classifier = json_object_get(table, "classifier");
-		if (classifier)
-			fprintf(out, "    classifier: rules=%lld, memory=%lld\n",
-				number_of(classifier, "rules"), number_of(classifier, "memory"));
+		for (size_t i = 0; i < sizeof(structures) / sizeof(structures[0]); i++) {
+			const json_t *part = json_object_get(table, structures[i]);
+
+			if (part)
+				fprintf(out, "    %s: count=%lld, rules=%lld, memory=%lld\n",
+					structures[i], number_of(part, "count"),
+					number_of(part, "rules"), number_of(part, "memory"));
+		}
+		fprintf(out,
+			"    worst lookup: steps=%lld, cycles=%lld (estimate); memory=%lld\n",
+			number_of(table, "steps"), number_of(table, "cycles"),
+			number_of(table, "memory"));
 	}
 }
 

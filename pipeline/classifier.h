@@ -43,7 +43,7 @@ struct classifier {
 	void (*classify)(const void *state, const struct packet_key *const keys[], unsigned count,
 		uint32_t results[]);
 	size_t (*memory)(const void *state); // bytes
-	unsigned (*cost)(const void *state); // estimate of one lookup's worst case, in cycles
+	unsigned (*cost)(const void *state); // one lookup's worst case, in nodes of its tries
 };
 
 // Building a classifier for one flow table.

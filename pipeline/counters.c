@@ -144,7 +144,6 @@ void pipeline_table_stats(
 	const struct pipeline *pipeline, uint8_t number, struct pipeline_table_stats *stats)
 {
 	const struct flow_table *table = pipeline->tables[number];
-	struct flow_table_shape shape = {0};
 
 	memset(stats, 0, sizeof(*stats));
 	for (unsigned r = 0; r < PIPELINE_READERS; r++) {
@@ -158,12 +157,6 @@ void pipeline_table_stats(
 	}
 	if (!table)
 		return;
-	flow_table_shape(table, &shape);
-	stats->flows = shape.rules;
-	stats->hashes = shape.hashes;
-	stats->blocks = shape.blocks;
-	stats->cost = shape.cost;
-	stats->memory = shape.memory;
-	stats->classifier_rules = shape.classifier_rules;
-	stats->classifier_memory = shape.classifier_memory;
+	flow_table_shape(table, &stats->shape);
+	stats->flows = stats->shape.rules;
 }

@@ -8,7 +8,6 @@
 #include "pipeline/flow_table_private.h"
 
 #define CHAINS_MIN 16
-#define FILTER_COST 25 // cycles
 
 // --- Readers ---
 
@@ -40,6 +39,7 @@ static void filter_packets(const struct filter *filter, const struct packet_key 
 		const uint8_t *bytes = (const uint8_t *)keys[i];
 		uint64_t blocks = UINT64_MAX;
 
+		LOOKUP_COUNT(filter->count);
 		for (unsigned c = 0; c < filter->count; c++)
 			blocks &= __atomic_load_n(
 				&filter->rows[c][bytes[filter->bytes[c]]], __ATOMIC_RELAXED);
@@ -336,7 +336,7 @@ static void home_drop(struct flow_table *table, struct group *group, struct look
 // stays constant on average. With the first mask too many, hashes of few rules turn into a block.
 static void reshape_if_due(struct flow_table *table, bool now)
 {
-	if (now || ++table->changes >= 16 + table->in_blocks / 8)
+	if (now || ++table->changes >= changes_before_reshape(table->in_blocks))
 		(void)flow_table_reshape(table);
 }
 
@@ -444,34 +444,3 @@ void flow_table_destroy(struct flow_table *table)
 	free(table);
 }
 
-void flow_table_shape(const struct flow_table *table, struct flow_table_shape *shape)
-{
-	const struct accelerator *accelerator = accelerator_live(table);
-
-	memset(shape, 0, sizeof *shape);
-	shape->rules = table->count;
-	shape->memory = sizeof *table + table->n_chains * sizeof table->chains[0] +
-			table->n_groups * sizeof(struct group);
-	if (table->filter) {
-		shape->cost += FILTER_COST;
-		shape->memory += sizeof *table->filter;
-	}
-	if (accelerator) {
-		shape->classifier_rules = accelerator->count - accelerator->empty;
-		shape->classifier_memory =
-			sizeof *accelerator + accelerator->count * sizeof accelerator->rules[0] +
-			accelerator->classifier->memory(accelerator->state);
-		shape->memory += shape->classifier_memory;
-		shape->cost += accelerator->classifier->cost(accelerator->state);
-	}
-	for (unsigned s = 0; s < table->n_structures; s++) {
-		const struct lookup *lookup = table->structures[s].lookup;
-
-		if (lookup->kind == &lookup_bits)
-			shape->blocks++;
-		else
-			shape->hashes++;
-		shape->cost += lookup->kind->cost(lookup);
-		shape->memory += lookup->kind->memory(lookup);
-	}
-}

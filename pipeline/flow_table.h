@@ -30,15 +30,26 @@ void flow_table_find(const struct flow_table *table, uint64_t version,
 // Key lines that lookups in this table read. Any thread.
 unsigned flow_table_lines(const struct flow_table *table);
 
+// Lookup structures of one kind.
+struct flow_table_part {
+	unsigned count;
+	size_t rules;
+	size_t memory; // bytes
+};
+
 struct flow_table_shape {
 	size_t rules;
-	unsigned hashes; // lookup structures of either kind
-	unsigned blocks;
-	unsigned cost; // estimated worst case, cycles per lookup
-	size_t memory; // bytes
-	size_t classifier_rules;  // of the rules, so many are in the classifier that is in use
-	size_t classifier_memory; // of the memory
+	size_t memory; // bytes, of everything
+	struct flow_table_part hashes, blocks;
+	struct flow_table_part classifier; // the one in use; its rules are in blocks, too
+	// What no packet's lookup exceeds, see pipeline/lookup_cost.h.
+	struct lookup_cost worst;
+	unsigned steps, cycles;
 };
+
+// Control thread.
+void flow_table_shape(const struct flow_table *table, struct flow_table_shape *shape);
+
 // Control thread, asked several times a second. A job to build a classifier for this table, if it
 // is time for that: the table is large, and has no classifier or one that is out of date, and does not
 // change so fast that it would be for nothing. NULL: nothing to do, or no memory. There is one job
@@ -47,5 +58,3 @@ struct classifier_job *flow_table_job(
 	struct flow_table *table, const struct classifier *classifier, uint64_t now_ms);
 // For tests: classifiers for small tables too, at once.
 void flow_table_job_eagerly(bool eagerly);
-
-void flow_table_shape(const struct flow_table *table, struct flow_table_shape *shape);

@@ -7,12 +7,6 @@
 
 #include "pipeline/flow_table_private.h"
 
-#define HASHES_MAX 8 // of a table
-
-#ifndef FILTER_MIN_BLOCKS
-#define FILTER_MIN_BLOCKS 2 // so many blocks are faster without a filter
-#endif
-
 // A layout under construction.
 struct layout {
 	struct placed *structures; // new and kept

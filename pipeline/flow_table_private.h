@@ -22,16 +22,8 @@
 // Fields say who touches them: control (the one writer), readers, or both.
 
 #include "pipeline/flow_table.h"
+#include "pipeline/flow_table_policy.h"
 #include "pipeline/lookup_bits.h"
-
-#define FLOW_TABLE_FEW_MASKS 4
-
-// Rules of one mask that are worth a hash of their own, in a table of so many masks. A hash is one more
-// structure to ask, which a few rules in a block with others are not; a block's rows get wider.
-static inline size_t hash_worth(unsigned masks)
-{
-	return masks <= 1 ? 1 : masks <= FLOW_TABLE_FEW_MASKS ? 64 : 512;
-}
 
 struct group {
 	struct packet_key mask;
@@ -45,7 +37,6 @@ struct group {
 // Tells for a packet which blocks can hold a rule for it: the AND over a few bytes of the key of a
 // row of 64 bits, one for each block. Bits are only ever added, so it may say too much.
 #define FILTER_BLOCKS 64
-#define FILTER_COLUMNS 8
 #define FILTER_NONE 0xff // no bit: the structure is always asked
 struct filter {
 	unsigned count;    // of columns
@@ -129,7 +120,6 @@ void filter_add(struct filter *filter, unsigned bit, const struct rule *rule);
 // Divides rules[from] to rules[to - 1] into blocks of similar ones: puts them in order and sets
 // first[b] to the first of block b, and one more to `to`. Returns the number of blocks, at most
 // BLOCKS_MAX(to - from).
-#define BLOCKS_MAX(count) (2 * (count) / LOOKUP_BITS_RULES + 1)
 unsigned rules_cluster(struct rule *rules[], size_t from, size_t to, size_t first[]);
 
 // rule_better() for qsort() of pointers to rules.

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/lookup_cost.h"
 #include "pipeline/match.h"
 
 #define LOOKUP_BURST 32
@@ -90,8 +91,8 @@ struct lookup_kind {
 	void (*find)(const struct lookup *lookup, uint64_t version,
 		const struct packet_key *const keys[], uint32_t wanted, unsigned count,
 		const struct rule *best[]);
-	// An estimate of one lookup's worst case in cycles on a current x86 core.
-	unsigned (*cost)(const struct lookup *lookup);
+	// Control thread. The worst case of one lookup in the structure as it is.
+	struct lookup_cost (*cost)(const struct lookup *lookup);
 	size_t (*memory)(const struct lookup *lookup); // bytes
 };
 

@@ -68,9 +68,11 @@ static inline __attribute__((always_inline)) void rows_and_1(const struct row_ta
 		sum[lane] = valid[0];
 	for (unsigned c = 0; c < table->count; c++, rows += 256) {
 #pragma GCC unroll 4
-		for (unsigned lane = 0; lane < lanes; lane++)
+		for (unsigned lane = 0; lane < lanes; lane++) {
 			sum[lane] &= __atomic_load_n(
 				&rows[key_byte(keys[lane], table->bytes[c])], __ATOMIC_RELAXED);
+			LOOKUP_COUNT(1);
+		}
 	}
 #pragma GCC unroll 4
 	for (unsigned lane = 0; lane < lanes; lane++)
@@ -96,6 +98,7 @@ static inline __attribute__((always_inline)) void rows_and_n(const struct row_ta
 		for (unsigned lane = 0; lane < lanes; lane++) {
 			const uint64_t *row = &rows[key_byte(keys[lane], table->bytes[c]) * width];
 
+			LOOKUP_COUNT(1);
 #pragma GCC unroll 4
 			for (unsigned w = 0; w < width; w += 2)
 				sum[lane][w / 2] =
@@ -363,11 +366,12 @@ static size_t bits_memory(const struct lookup *lookup)
 	return sizeof *bits + row_table_size(bits->table);
 }
 
-static unsigned bits_cost(const struct lookup *lookup)
+// Every row, and the best rule.
+static struct lookup_cost bits_cost(const struct lookup *lookup)
 {
 	const struct bits *bits = (const struct bits *)lookup;
 
-	return 16 + 4 * bits->table->count;
+	return (struct lookup_cost){{[STEP_ROW] = bits->table->count, [STEP_ENTRY] = 1}};
 }
 
 const struct lookup_kind lookup_bits = {

@@ -20,9 +20,11 @@ AVX512 static inline __attribute__((always_inline)) void rows_and_avx512(
 		sum[lane] = _mm512_load_si512(valid);
 	for (unsigned c = 0; c < table->count; c++, rows += 256 * 8) {
 #pragma GCC unroll 4
-		for (unsigned lane = 0; lane < lanes; lane++)
+		for (unsigned lane = 0; lane < lanes; lane++) {
 			sum[lane] = _mm512_and_si512(sum[lane],
 				_mm512_load_si512(&rows[key_byte(keys[lane], table->bytes[c]) * 8]));
+			LOOKUP_COUNT(1);
+		}
 	}
 #pragma GCC unroll 4
 	for (unsigned lane = 0; lane < lanes; lane++)

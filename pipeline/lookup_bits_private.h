@@ -57,6 +57,7 @@ static inline void hits_offer(const struct row_table *table, const uint64_t *hit
 			if (*best && __atomic_load_n(&table->priorities[slot], __ATOMIC_RELAXED) <
 					     (*best)->priority)
 				return;
+			LOOKUP_COUNT(1);
 			rule = __atomic_load_n(&table->rules[slot], __ATOMIC_ACQUIRE);
 			if (!rule || !rule_visible(rule, version))
 				continue;

@@ -7,8 +7,11 @@
 // six pointers and a count of the entries that wanted to be here and went on to a later bucket. A
 // reader looks at the next bucket only if that count is not zero, so removals leave no tombstones.
 //
-// The hash is a sum of folded 64x64 products of word pairs with random keys drawn per structure:
-// senders of packets cannot aim at collisions because they do not know the keys.
+// The hash is a sum of folded 64x64 products of word pairs with random keys, which each array of
+// buckets draws anew: senders of packets cannot aim at collisions because they do not know the keys.
+//
+// No entry lies further than REACH_MAX buckets behind its home. Where chance would have it so, the
+// rules move to an array of twice the size with other keys. So a lookup has a bound that is known.
 //
 // Memory ordering. Pointers (buckets, slots, chain links) are stored with release after what they
 // point to is complete, and loaded with acquire. Tags and overflow counts are hints stored relaxed:
@@ -28,6 +31,8 @@
 
 #define BUCKET_SLOTS 6
 #define BUCKETS_MIN 4u
+#define REACH_MAX 15u
+#define TRIES 8 // to find an array without longer ways; one nearly always suffices
 #define CACHE_LINE 64
 
 struct hash_entry {
@@ -48,6 +53,8 @@ static_assert(sizeof(struct bucket) == CACHE_LINE, "a bucket is a cache line");
 struct bucket_array {
 	struct bucket *buckets;
 	uint32_t index_mask; // number of buckets - 1
+	uint32_t reach;      // readers: relaxed; control raises it: no entry lies further from home
+	uint64_t keys[KEY_WORDS + 1]; // set once
 };
 
 struct hash {
@@ -57,7 +64,6 @@ struct hash {
 	uint8_t n_words;            // set once, from here on
 	uint8_t word_index[KEY_WORDS];
 	uint64_t word_mask[KEY_WORDS];
-	uint64_t keys[KEY_WORDS + 1];
 	struct retirement retirement;
 	size_t matches; // control: entries that are heads of chains
 };
@@ -139,16 +145,19 @@ static inline struct hash_entry *bucket_entry(const struct bucket *bucket, unsig
 static inline __attribute__((always_inline)) const struct hash_entry *entry_find(
 	const struct bucket_array *array, uint64_t hash, const uint64_t *words, unsigned n)
 {
+	uint32_t reach = __atomic_load_n(&array->reach, __ATOMIC_RELAXED);
 	uint16_t tag = hash_tag(hash);
 
-	for (uint32_t step = 0; step <= array->index_mask; step++) {
+	for (uint32_t step = 0; step <= reach; step++) {
 		const struct bucket *bucket =
 			&array->buckets[((uint32_t)hash + step) & array->index_mask];
 
+		LOOKUP_COUNT(1);
 		for (unsigned hits = bucket_tag_hits(bucket, tag); hits; hits &= hits - 1) {
 			const struct hash_entry *entry =
 				bucket_entry(bucket, (unsigned)__builtin_ctz(hits) / 2);
 
+			LOOKUP_COUNT(1);
 			if (entry && words_equal(entry->words, words, n))
 				return entry;
 		}
@@ -162,6 +171,7 @@ static inline void entry_offer(
 	const struct hash_entry *entry, uint64_t version, const struct rule **best)
 {
 	for (; entry; entry = __atomic_load_n(&entry->next, __ATOMIC_ACQUIRE)) {
+		LOOKUP_COUNT(1);
 		if (*best && entry->rule->priority < (*best)->priority)
 			return;
 		if (rule_visible(entry->rule, version)) {
@@ -186,6 +196,7 @@ static inline __attribute__((always_inline)) void find_only(const struct hash *h
 		unsigned i = (unsigned)__builtin_ctz(left);
 		uint64_t words[KEY_WORDS];
 
+		LOOKUP_COUNT(1);
 		pack_words(hash, keys[i], words, n);
 		if (words_equal(only->words, words, n))
 			entry_offer(only, version, &best[i]);
@@ -211,7 +222,7 @@ static inline __attribute__((always_inline)) void find_n(const struct hash *hash
 		unsigned i = (unsigned)__builtin_ctz(left);
 
 		pack_words(hash, keys[i], &words[i * n], n);
-		probes[i].hash = hash_words(hash->keys, &words[i * n], n);
+		probes[i].hash = hash_words(array->keys, &words[i * n], n);
 		__builtin_prefetch(&array->buckets[(uint32_t)probes[i].hash & array->index_mask]);
 	}
 	for (uint32_t left = wanted; left; left &= left - 1) {
@@ -220,6 +231,7 @@ static inline __attribute__((always_inline)) void find_n(const struct hash *hash
 			&array->buckets[(uint32_t)probe->hash & array->index_mask];
 		unsigned hits = bucket_tag_hits(bucket, hash_tag(probe->hash));
 
+		LOOKUP_COUNT(1);
 		probe->entry = NULL;
 		if (hits) {
 			probe->entry = bucket_entry(bucket, (unsigned)__builtin_ctz(hits) / 2);
@@ -232,6 +244,7 @@ static inline __attribute__((always_inline)) void find_n(const struct hash *hash
 		unsigned i = (unsigned)__builtin_ctz(left);
 		struct hash_probe *probe = &probes[i];
 
+		LOOKUP_COUNT(probe->entry != NULL);
 		// The first candidate is the right one but for one time in thousands.
 		if (!probe->entry || !words_equal(probe->entry->words, &words[i * n], n))
 			probe->entry = entry_find(array, probe->hash, &words[i * n], n);
@@ -303,37 +316,67 @@ static void bucket_array_free(void *memory)
 
 static struct bucket_array *bucket_array_create(uint32_t count)
 {
-	struct bucket_array *array = malloc(sizeof *array);
+	struct bucket_array *array = calloc(1, sizeof *array);
 
 	if (!array)
 		return NULL;
 	array->buckets = aligned_alloc(CACHE_LINE, count * sizeof(struct bucket));
 	array->index_mask = count - 1;
-	if (!array->buckets) {
-		free(array);
+	if (!array->buckets ||
+		getrandom(array->keys, sizeof array->keys, 0) != sizeof array->keys) {
+		bucket_array_free(array);
+		errno = ENOMEM;
 		return NULL;
 	}
+	for (unsigned k = 0; k < KEY_WORDS + 1; k++)
+		array->keys[k] |= 1;
 	memset(array->buckets, 0, count * sizeof(struct bucket));
 	return array;
 }
 
-// Puts a new head of chain into the first free slot from its home on. There is one.
-static void array_insert(struct bucket_array *array, struct hash_entry *entry)
+static struct bucket *array_bucket(struct bucket_array *array, uint64_t hash, uint32_t step)
 {
-	for (uint32_t step = 0;; step++) {
-		struct bucket *bucket =
-			&array->buckets[((uint32_t)entry->hash + step) & array->index_mask];
+	return &array->buckets[((uint32_t)hash + step) & array->index_mask];
+}
+
+// How many buckets behind its home a new entry finds a free slot; more than REACH_MAX: too many.
+static uint32_t array_way(struct bucket_array *array, uint64_t hash)
+{
+	uint32_t step = 0;
+
+	for (; step <= REACH_MAX && step <= array->index_mask; step++) {
+		const struct bucket *bucket = array_bucket(array, hash, step);
 
 		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
-			if (bucket->entries[slot])
-				continue;
-			__atomic_store_n(&bucket->entries[slot], entry, __ATOMIC_RELEASE);
-			__atomic_store_n(
-				&bucket->tags[slot], hash_tag(entry->hash), __ATOMIC_RELEASE);
-			return;
+			if (!bucket->entries[slot])
+				return step;
 		}
+	}
+	return UINT32_MAX;
+}
+
+// Puts a new head of chain, whose hash was made with the array's keys, into the first free slot from
+// its home on. False: it would lie too far away.
+static bool array_insert(struct bucket_array *array, struct hash_entry *entry, uint64_t hash)
+{
+	uint32_t way = array_way(array, hash);
+	struct bucket *bucket;
+	unsigned slot = 0;
+
+	if (way > REACH_MAX)
+		return false;
+	for (uint32_t step = 0; step < way; step++) {
+		bucket = array_bucket(array, hash, step);
 		__atomic_store_n(&bucket->overflow, bucket->overflow + 1, __ATOMIC_RELAXED);
 	}
+	if (way > array->reach)
+		__atomic_store_n(&array->reach, way, __ATOMIC_RELAXED);
+	bucket = array_bucket(array, hash, way);
+	while (bucket->entries[slot])
+		slot++;
+	__atomic_store_n(&bucket->entries[slot], entry, __ATOMIC_RELEASE);
+	__atomic_store_n(&bucket->tags[slot], hash_tag(hash), __ATOMIC_RELEASE);
+	return true;
 }
 
 // The slot that holds `head`, which is in the array.
@@ -341,7 +384,7 @@ static struct hash_entry **array_slot(struct bucket_array *array, const struct h
 	struct bucket **bucket, uint32_t *steps)
 {
 	for (uint32_t step = 0;; step++) {
-		*bucket = &array->buckets[((uint32_t)head->hash + step) & array->index_mask];
+		*bucket = array_bucket(array, head->hash, step);
 		*steps = step;
 		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
 			if ((*bucket)->entries[slot] == head)
@@ -359,26 +402,60 @@ static void array_remove(struct bucket_array *array, const struct hash_entry *he
 	__atomic_store_n(&bucket->tags[slot - bucket->entries], 0, __ATOMIC_RELAXED);
 	__atomic_store_n(slot, NULL, __ATOMIC_RELEASE);
 	for (uint32_t step = 0; step < steps; step++) {
-		bucket = &array->buckets[((uint32_t)head->hash + step) & array->index_mask];
+		bucket = array_bucket(array, head->hash, step);
 		__atomic_store_n(&bucket->overflow, bucket->overflow - 1, __ATOMIC_RELAXED);
 	}
 }
 
-// Readers that are in the old array stay right: what is inserted from now on they do not see, and
-// what is removed from now on they may find, but its rule is dead to them.
-static int hash_resize(struct hash *hash, uint32_t count)
+static bool array_fill(
+	struct bucket_array *array, const struct bucket_array *from, unsigned n_words)
 {
-	struct bucket_array *old = hash->array, *array = bucket_array_create(count);
-
-	if (!array)
-		return -ENOMEM;
-	for (uint32_t b = 0; b <= old->index_mask; b++) {
+	for (uint32_t b = 0; b <= from->index_mask; b++) {
 		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
-			if (old->buckets[b].entries[slot])
-				array_insert(array, old->buckets[b].entries[slot]);
+			struct hash_entry *head = from->buckets[b].entries[slot];
+
+			if (head && !array_insert(array, head,
+					    hash_words(array->keys, head->words, n_words)))
+				return false;
 		}
 	}
+	return true;
+}
+
+static void hashes_update(struct hash *hash)
+{
+	const struct bucket_array *array = hash->array;
+
+	for (uint32_t b = 0; b <= array->index_mask; b++) {
+		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+			struct hash_entry *entry = array->buckets[b].entries[slot];
+
+			if (entry)
+				entry->hash = hash_words(array->keys, entry->words, hash->n_words);
+		}
+	}
+}
+
+// An array of at least `count` buckets, with new keys. Readers that are in the old one stay right: what
+// is inserted from now on they do not see, and what is removed from now on they may find, but its
+// rule is dead to them. They never look at entry->hash.
+static int hash_resize(struct hash *hash, uint32_t count)
+{
+	struct bucket_array *old = hash->array, *array = NULL;
+
+	for (unsigned try = 0; try < TRIES && !array; try++, count *= 2) {
+		array = bucket_array_create(count);
+		if (!array)
+			return -ENOMEM;
+		if (!array_fill(array, old, hash->n_words)) {
+			bucket_array_free(array);
+			array = NULL;
+		}
+	}
+	if (!array)
+		return -ENOMEM;
 	__atomic_store_n(&hash->array, array, __ATOMIC_RELEASE);
+	hashes_update(hash);
 	hash->retirement.retire(hash->retirement.context, bucket_array_free, old);
 	return 0;
 }
@@ -400,16 +477,11 @@ static struct lookup *hash_create(const struct packet_key *mask, struct retireme
 		hash->lookup.lines |= (uint8_t)(1u << (w * 8 / KEY_LINE_SIZE));
 	}
 	hash->array = bucket_array_create(BUCKETS_MIN);
-	if (!hash->array || getrandom(hash->keys, sizeof hash->keys, 0) != sizeof hash->keys) {
-		int error = hash->array ? errno : ENOMEM;
-
-		bucket_array_free(hash->array);
+	if (!hash->array) {
 		free(hash);
-		errno = error;
+		errno = ENOMEM;
 		return NULL;
 	}
-	for (unsigned k = 0; k < KEY_WORDS + 1; k++)
-		hash->keys[k] |= 1;
 	return &hash->lookup;
 }
 
@@ -480,6 +552,26 @@ static void only_update(struct hash *hash)
 	__atomic_store_n(&hash->only, only, __ATOMIC_RELEASE);
 }
 
+// A match that is not there yet. 0 or -ENOMEM.
+static int head_insert(struct hash *hash, struct hash_entry *entry)
+{
+	uint32_t buckets = hash->array->index_mask + 1;
+
+	// Three and a half of six slots: few buckets overflow.
+	if (hash->matches * 2 >= buckets * 7 && hash_resize(hash, buckets * 2) != 0)
+		return -ENOMEM;
+	for (unsigned try = 0; try < TRIES; try++) {
+		entry->hash = hash_words(hash->array->keys, entry->words, hash->n_words);
+		if (array_insert(hash->array, entry, entry->hash)) {
+			hash->matches++;
+			return 0;
+		}
+		if (hash_resize(hash, (hash->array->index_mask + 1) * 2) != 0)
+			return -ENOMEM;
+	}
+	return -ENOMEM;
+}
+
 static int hash_insert(struct lookup *lookup, struct rule *rule)
 {
 	struct hash *hash = hash_of(lookup);
@@ -493,22 +585,15 @@ static int hash_insert(struct lookup *lookup, struct rule *rule)
 	entry->rule = rule;
 	entry->next = NULL;
 	pack_words(hash, &rule->value, entry->words, hash->n_words);
-	entry->hash = hash_words(hash->keys, entry->words, hash->n_words);
+	entry->hash = hash_words(hash->array->keys, entry->words, hash->n_words);
 
 	head = (struct hash_entry *)entry_find(
 		hash->array, entry->hash, entry->words, hash->n_words);
 	if (head) {
 		chain_insert(hash, head, entry);
-	} else {
-		uint32_t buckets = hash->array->index_mask + 1;
-
-		// Three and a half of six slots: few buckets overflow.
-		if (hash->matches * 2 >= buckets * 7 && hash_resize(hash, buckets * 2) != 0) {
-			free(entry);
-			return -ENOMEM;
-		}
-		array_insert(hash->array, entry);
-		hash->matches++;
+	} else if (head_insert(hash, entry) != 0) {
+		free(entry);
+		return -ENOMEM;
 	}
 	only_update(hash);
 	lookup->count++;
@@ -526,7 +611,8 @@ static void hash_remove(struct lookup *lookup, struct rule *rule)
 
 	pack_words(hash, &rule->value, words, hash->n_words);
 	head = (struct hash_entry *)entry_find(
-		hash->array, hash_words(hash->keys, words, hash->n_words), words, hash->n_words);
+		hash->array, hash_words(hash->array->keys, words, hash->n_words), words,
+		hash->n_words);
 	for (entry = head; entry && entry->rule != rule; entry = entry->next)
 		before = entry;
 	if (!entry)
@@ -537,6 +623,7 @@ static void hash_remove(struct lookup *lookup, struct rule *rule)
 		struct bucket *bucket;
 		uint32_t steps;
 
+		entry->next->hash = entry->hash;
 		__atomic_store_n(array_slot(hash->array, head, &bucket, &steps), entry->next,
 			__ATOMIC_RELEASE);
 	} else {
@@ -560,13 +647,53 @@ static size_t hash_memory(const struct lookup *lookup)
 	       (hash->array->index_mask + 1) * sizeof(struct bucket) + lookup->count * entry;
 }
 
-static unsigned hash_cost(const struct lookup *lookup)
+// Of the entries that a lookup from bucket `home` on may meet, the most that have one tag.
+static unsigned tags_alike(const struct bucket_array *array, uint32_t home, unsigned way)
+{
+	uint16_t tags[(REACH_MAX + 1) * BUCKET_SLOTS];
+	unsigned count = 0, most = 0;
+
+	for (unsigned step = 0; step < way; step++) {
+		const struct bucket *bucket = &array->buckets[(home + step) & array->index_mask];
+
+		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+			unsigned alike = 1;
+
+			if (!bucket->entries[slot])
+				continue;
+			for (unsigned t = 0; t < count; t++)
+				alike += tags[t] == bucket->tags[slot];
+			tags[count++] = bucket->tags[slot];
+			most = alike > most ? alike : most;
+		}
+	}
+	return most;
+}
+
+// The worst home bucket. A first look at the bucket and at an entry tells most packets, the others
+// begin anew.
+static struct lookup_cost hash_cost(const struct lookup *lookup)
 {
 	const struct hash *hash = (const struct hash *)lookup;
+	const struct bucket_array *array = hash->array;
+	unsigned buckets = 0, entries = 0;
 
-	if (hash->n_words == 0)
-		return 8;
-	return 24 + 3 * hash->n_words + (hash_memory(lookup) > (1u << 20) ? 16 : 0);
+	if (hash->n_words == 0 || hash->only)
+		return (struct lookup_cost){{[STEP_ENTRY] = 2, [STEP_BUCKET] = hash->n_words == 0}};
+	for (uint32_t home = 0; home <= array->index_mask; home++) {
+		unsigned way = 1, alike;
+
+		while (way <= array->reach &&
+			array->buckets[(home + way - 1) & array->index_mask].overflow > 0)
+			way++;
+		alike = tags_alike(array, home, way);
+		if (way + alike > buckets + entries) {
+			buckets = way;
+			entries = alike;
+		}
+	}
+	// And the rule.
+	return (struct lookup_cost){{[STEP_BUCKET] = buckets + 1, [STEP_ENTRY] = entries + 2}};
 }
 
 const struct lookup_kind lookup_hash = {

@@ -19,6 +19,7 @@
 #include "pipeline/classifier.h"
 #include "pipeline/drop_reason.h"
 #include "pipeline/flow.h"
+#include "pipeline/flow_table.h"
 #include "pipeline/group.h"
 #include "pipeline/lookup.h"
 #include "pipeline/mac_table.h"
@@ -134,9 +135,7 @@ struct pipeline_table_stats {
 	uint64_t lookups;
 	uint64_t matched;
 	size_t flows;
-	unsigned hashes, blocks, cost;
-	size_t memory;
-	size_t classifier_rules, classifier_memory; // the latter is in memory, too
+	struct flow_table_shape shape;
 };
 void pipeline_table_stats(const struct pipeline *pipeline, uint8_t table,
 		struct pipeline_table_stats *stats);

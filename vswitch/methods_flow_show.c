@@ -279,8 +279,10 @@ const struct rpc_method flow_show_methods[] = {
 	{"flow.aggregate", flow_aggregate, aggregate_params, 0, "{packets, bytes, flows}",
 		"The sums over the flows that are selected."},
 	{"flow.tables", flow_tables, tables_params, 0,
-		"[{table, flows, lookups, matched, hashes, blocks, cost, memory, "
-		"classifier?: {rules, memory}}]",
-		"The flow tables that are or were in use."},
+		"[{table, flows, lookups, matched, memory, steps, cycles, "
+		"hashes?: {count, rules, memory}, blocks?, classifier?}]",
+		"The flow tables that are or were in use. hashes, blocks and classifier are the "
+		"structures that hold the rules; steps is what no lookup exceeds, in reads of "
+		"them, and cycles an estimate of its time."},
 	{0},
 };

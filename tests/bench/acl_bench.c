@@ -202,9 +202,9 @@ int main(int argc, char **argv)
 		if (pass == 0 && (built = classifiers_add(pipeline)) == 0)
 			break;
 		if (pass == 1)
-			printf(" (%zu rules, %zu KB, built in %.0f ms)", stats.classifier_rules,
-				stats.classifier_memory / 1024, built);
+			printf(" (%zu rules, %zu KB, built in %.0f ms)", stats.shape.classifier.rules,
+				stats.shape.classifier.memory / 1024, built);
 	}
-	printf("; %u hashes, %u blocks\n", stats.hashes, stats.blocks);
+	printf("; %u hashes, %u blocks\n", stats.shape.hashes.count, stats.shape.blocks.count);
 	return 0;
 }

@@ -112,8 +112,8 @@ static void measure(const char *name, struct rule *rules, size_t count)
 	printf("%-10s %6zu |", name, count);
 	for (unsigned b = 0; b < BURSTS; b++)
 		printf(" %4.0f %4.0f |", least[0][b], least[1][b]);
-	printf(" %7.1f | %6zu %8zu\n", build, shape.classifier_rules,
-		shape.classifier_memory / 1024);
+	printf(" %7.1f | %6zu %8zu\n", build, shape.classifier.rules,
+		shape.classifier.memory / 1024);
 	fflush(stdout);
 	for (unsigned t = 0; t < 2; t++)
 		flow_table_destroy(tables[t]);

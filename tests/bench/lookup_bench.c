@@ -81,7 +81,7 @@ static void measure(const char *name, struct rule *rules, size_t count, bool shu
 	uint64_t removed = now_us() - start;
 	printf("%-14s %7zu | %6.0f %6.0f %6.0f | %8.2f %8.2f | %2u %3u %6u %8zu | %5.1f%%\n", name,
 		count, mixed, single, missing, (double)inserted / 1000, (double)removed / 1000,
-		shape.hashes, shape.blocks, shape.cost, shape.memory / 1024,
+		shape.hashes.count, shape.blocks.count, shape.cycles, shape.memory / 1024,
 		100.0 * (double)hits / PACKETS);
 	flow_table_destroy(table);
 	free(order);

@@ -523,9 +523,9 @@ static void use_count(const struct world *world)
 	struct flow_table_shape shape;
 
 	flow_table_shape(world->table, &shape);
-	if (shape.classifier_rules > shape.rules)
+	if (shape.classifier.rules > shape.rules)
 		die(world, "a classifier with more rules than there are");
-	if (world->classifies && shape.classifier_rules)
+	if (world->classifies && shape.classifier.rules)
 		accelerated++;
 	else
 		plain++;
@@ -585,7 +585,7 @@ static void shape_check(const struct world *world)
 	flow_table_shape(world->table, &shape);
 	if (shape.rules != world->n_rules)
 		die(world, "flow_table_shape counts other rules");
-	if ((shape.rules == 0) != (shape.hashes + shape.blocks == 0))
+	if ((shape.rules == 0) != (shape.hashes.count + shape.blocks.count == 0))
 		die(world, "there are structures without rules, or none with rules");
 }
 

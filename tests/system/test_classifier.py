@@ -46,7 +46,7 @@ def test_classifier(switch, bridge, tmp_path):
         wire.add_output(2)
         switch.ofctl("add-flows", bridge, str(file))
         wait_until(lambda: classifier(switch, bridge) == COUNT + 1, "a classifier of all rules")
-        assert f"classifier: rules={COUNT + 1}, memory=" in switch.ofctl("dump-tables", bridge)
+        assert f"classifier: count=1, rules={COUNT + 1}, memory=" in switch.ofctl("dump-tables", bridge)
         wire.add_input(1, first)
         wire.wait_received()
         expected = expect(rules, first, range(COUNT))
