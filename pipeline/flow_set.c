@@ -112,8 +112,10 @@ static void contents_free(struct contents *contents)
 	free(contents);
 }
 
-static void entry_free(struct set_entry *entry)
+static void entry_free(struct flow_set *set, struct set_entry *entry)
 {
+	if (entry->mask)
+		lookup_budget_leave(set->budget, entry->public.flow.table, entry->mask);
 	contents_free(entry->before);
 	flow_destroy(&entry->public.flow);
 	free(entry);
@@ -123,6 +125,8 @@ static void entry_count(struct flow_set *set, const struct set_entry *entry, int
 {
 	set->count += (size_t)change;
 	set->table_counts[entry->public.flow.table] += (size_t)change;
+	lookup_budget_count(set->budget, entry->public.flow.table, entry->mask,
+		change * (long)entry->rules);
 }
 
 // Takes over the contents of `flow`, unless there is no memory.
@@ -134,6 +138,12 @@ static struct set_entry *entry_insert(
 	if (!entry)
 		return NULL;
 	memset(entry, 0, sizeof *entry);
+	entry->mask = lookup_budget_enter(set->budget, flow->table, &flow->match);
+	if (!entry->mask) {
+		free(entry);
+		return NULL;
+	}
+	entry->rules = (uint32_t)match_expand(&flow->match, NULL, 0);
 	entry->public.id = id;
 	entry->public.flow = *flow;
 	entry->public.flow.flags &= ~(unsigned)FLOW_RESET_COUNTS; // a new flow has none
@@ -309,7 +319,13 @@ size_t flow_set_changes(struct flow_set *set, const struct flow_change **changes
 
 void flow_set_begin(struct flow_set *set)
 {
+	struct lookup_estimate estimate;
+
 	flow_set_abort(set);
+	for (unsigned table = 0; table <= UINT8_MAX; table++) {
+		lookup_budget_estimate(set->budget, (uint8_t)table, &estimate);
+		set->steps_before[table] = estimate.steps;
+	}
 }
 
 static void untouch(struct flow_set *set, struct set_entry *entry)
@@ -323,7 +339,7 @@ static void untouch(struct flow_set *set, struct set_entry *entry)
 static void entry_end(struct flow_set *set, struct set_entry *entry)
 {
 	TAILQ_REMOVE(&set->all, entry, all);
-	entry_free(entry);
+	entry_free(set, entry);
 }
 
 void flow_set_commit(struct flow_set *set)
@@ -382,7 +398,8 @@ struct flow_set *flow_set_create(void)
 	set->n_buckets = BUCKETS_MIN;
 	set->by_id = calloc(BUCKETS_MIN, sizeof *set->by_id);
 	set->by_place = calloc(BUCKETS_MIN, sizeof *set->by_place);
-	if (!set->by_id || !set->by_place) {
+	set->budget = lookup_budget_create();
+	if (!set->by_id || !set->by_place || !set->budget) {
 		flow_set_destroy(set);
 		errno = ENOMEM;
 		return NULL;
@@ -398,6 +415,7 @@ void flow_set_destroy(struct flow_set *set)
 		return;
 	while ((entry = TAILQ_FIRST(&set->all)))
 		entry_end(set, entry);
+	lookup_budget_destroy(set->budget);
 	free(set->by_id);
 	free(set->by_place);
 	free(set->changes);
@@ -438,6 +456,13 @@ const struct flow_entry *flow_set_find_place(const struct flow_set *set, const s
 	const struct set_entry *entry = flow_set_place_find(set, flow);
 
 	return entry ? &entry->public : NULL;
+}
+
+size_t flow_set_lookup_estimate(
+	const struct flow_set *set, uint8_t table, struct lookup_estimate *estimate)
+{
+	lookup_budget_estimate(set->budget, table, estimate);
+	return set->steps_before[table];
 }
 
 const struct flow_entry *flow_set_find(const struct flow_set *set, uint64_t id)

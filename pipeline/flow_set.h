@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "pipeline/flow_text.h"
+#include "pipeline/lookup_budget.h"
 
 struct flow_set;
 
@@ -63,6 +64,11 @@ void flow_set_abort(struct flow_set *set);
 
 size_t flow_set_count(const struct flow_set *set);
 size_t flow_set_table_count(const struct flow_set *set, uint8_t table);
+
+// What a lookup in `table` will cost at most. Returns the steps that it was before the transaction.
+size_t flow_set_lookup_estimate(
+	const struct flow_set *set, uint8_t table, struct lookup_estimate *estimate);
+
 const struct flow_entry *flow_set_find(const struct flow_set *set, uint64_t id);
 // That of the same table, priority and match, or NULL.
 const struct flow_entry *flow_set_find_place(const struct flow_set *set, const struct flow *flow);

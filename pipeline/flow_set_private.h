@@ -29,6 +29,8 @@ struct set_entry {
 	struct set_entry *next_by_place;
 	TAILQ_ENTRY(set_entry) all;
 	TAILQ_ENTRY(set_entry) touched;
+	struct budget_mask *mask; // in the set's budget
+	uint32_t rules;           // that the flow needs
 	bool is_touched; // by the transaction, like the rest
 	bool is_added;
 	bool is_removed;
@@ -43,6 +45,8 @@ struct flow_set {
 	size_t n_buckets; // of each, a power of two
 	size_t count;
 	size_t table_counts[UINT8_MAX + 1];
+	struct lookup_budget *budget;
+	size_t steps_before[UINT8_MAX + 1]; // of lookups, before the transaction
 	uint64_t next_id;
 	struct entry_list all;
 	struct entry_list touched;

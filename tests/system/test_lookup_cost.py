@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a lookup may cost, shown."""
+"""What a lookup may cost: shown, and limited."""
 import re
 
 
@@ -29,3 +29,29 @@ def test_dump_tables(switch, bridge, tmp_path):
                      rf"    worst lookup: steps={one['steps']}, cycles={one['cycles']} "
                      rf"\(estimate\); memory={one['memory']}\n", text), text
     assert "    blocks: count=1, rules=3, memory=" in text
+
+
+def test_limit(switch, bridge, tmp_path):
+    """10,000 flows of masks of their own fit; under a lower limit they are refused as a whole."""
+    file = tmp_path / "masks.of"
+    file.write_text("".join(
+        f"priority={n % 60000 + 1},ip,nw_src=10.{n % 251}.{n % 13}.{n % 7}/255.{n % 256}."
+        f"{n * 7 % 256}.{n * 13 % 256},nw_dst=0.0.0.{n % 256}/0.0.{n // 256}.255,actions=drop\n"
+        for n in range(10000)))
+    switch.vsctl("set", "Bridge", bridge, "other_config:flow-lookup-limit=100")
+    refused = switch.run("ofctl/ofctl", "add-flows", bridge, str(file), status=1)
+    found = re.fullmatch(
+        rf"ofctl: a lookup in table 0 of bridge {bridge} could take (\d+) steps, and the limit is "
+        r"100: \d+ flows of \d+ masks on \d+ bytes need \d+ blocks; let many flows share a mask, "
+        r"match fewer fields, divide them among tables, or raise the limit: vsctl set Bridge "
+        rf"{bridge} other_config:flow-lookup-limit=\1\n", refused.err)
+    assert found, refused.err
+    assert "priority" not in switch.ofctl("dump-flows", bridge)
+    assert 0 not in tables(switch, bridge)
+    switch.vsctl("remove", "Bridge", bridge, "other_config", "flow-lookup-limit")
+    switch.ofctl("add-flows", bridge, str(file))
+    table = tables(switch, bridge)[0]
+    assert table["flows"] > 9000
+    assert table["steps"] <= int(found.group(1))
+    switch.run("vswitch/vsctl", "set", "Bridge", bridge, "other_config:flow-lookup-limit=0",
+               status=1)

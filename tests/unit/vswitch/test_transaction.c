@@ -170,6 +170,55 @@ static void test_flow_limits(void **state)
 	assert_stored(f);
 }
 
+#define IPV6_FLOW "ipv6,ipv6_src=2001:db8::1,ipv6_dst=2001:db8::2,actions=drop"
+
+static void test_lookup_limit(void **state)
+{
+	struct fixture *f = *state;
+
+	must(f, "[['bridge.add', {'name':'br0'}], ['db.set', {'table':'Bridge', 'record':'br0',"
+		"'values':{'fail_mode':'secure', 'other_config':{'flow-lookup-limit':'24'}}}]]");
+	// A hash; then a block with a row for each of 7 bytes: type, address, and that it is there.
+	must(f, "[['flow.add', {'bridge':'br0', 'flow':'table=2,ip,nw_dst=10.0.0.1,actions=drop'}]]");
+	must(f, "[['flow.add', {'bridge':'br0', 'flow':'table=2,priority=1,actions=drop'}]]");
+	// And one of 32 bytes more.
+	assert_false(call(f, "[['flow.add', {'bridge':'br0', 'flow':'table=2," IPV6_FLOW "'}]]"));
+	assert_error(f, RPC_FLOW_ERROR,
+		"a lookup in table 2 of bridge br0 could take 40 steps, and the limit is 24: 3 "
+		"flows of 3 masks on 39 bytes need 1 blocks; let many flows share a mask, match "
+		"fewer fields, divide them among tables, or raise the limit: vsctl set Bridge br0 "
+		"other_config:flow-lookup-limit=40");
+	assert_string_equal(
+		json_string_value(json_object_get(f->error.data, "kind")), "lookup_budget");
+	assert_int_equal(json_integer_value(json_object_get(f->error.data, "table")), 2);
+	assert_int_equal(json_integer_value(json_object_get(f->error.data, "limit")), 24);
+	assert_int_equal(json_integer_value(json_object_get(f->error.data, "steps")), 40);
+	assert_flows(f, "priority=32768,ip,nw_dst=10.0.0.1 actions=drop; priority=1 actions=drop");
+	assert_in_step(f);
+	assert_stored(f);
+	// In a table of its own it is one of one mask; ranges of ports are many.
+	must(f, "[['flow.add', {'bridge':'br0', 'flow':'table=3," IPV6_FLOW "'}]]");
+	assert_false(call(f, "[['flow.add', {'bridge':'br0', "
+			     "'flow':'table=4,tcp,tp_dst=1-65534,tp_src=1-65534,actions=drop'}]]"));
+	assert_error(f, RPC_FLOW_ERROR, "1 flows with their port ranges of 1 masks");
+	assert_error(f, RPC_FLOW_ERROR, "match single ports, ");
+	// What the message advises helps. A lower limit later leaves alone what is there.
+	must(f, "[['db.set', {'table':'Bridge', 'record':'br0', 'values':{'other_config':"
+		"{'flow-lookup-limit':'40'}}}], ['flow.add', {'bridge':'br0', "
+		"'flow':'table=2," IPV6_FLOW "'}]]");
+	must(f, "[['db.set', {'table':'Bridge', 'record':'br0', 'values':{'other_config':"
+		"{'flow-lookup-limit':'1'}}}]]");
+	must(f, "[['flow.modify', {'bridge':'br0', 'flow':'table=2,actions=normal'}]]");
+	must(f, "[['flow.bundle', {'bridge':'br0', 'lines':"
+		"'delete_strict table=2," "ipv6,ipv6_src=2001:db8::1,ipv6_dst=2001:db8::2\\n"
+		"table=2,priority=7,ipv6,ipv6_src=2001:db8::3,ipv6_dst=2001:db8::4,actions=drop'}]]");
+	assert_false(call(f, "[['flow.add', {'bridge':'br0', 'flow':'table=2,tcp,tp_dst=1,"
+			     "actions=drop'}]]"));
+	must(f, "[['flow.delete', {'bridge':'br0', 'flow':'table=2'}]]");
+	assert_in_step(f);
+	assert_stored(f);
+}
+
 static void test_first_flow(void **state)
 {
 	struct fixture *f = *state;
@@ -485,6 +534,7 @@ int main(void)
 		TEST(test_refused_flow),
 		TEST(test_flow_errors),
 		TEST(test_flow_limits),
+		TEST(test_lookup_limit),
 		TEST(test_first_flow),
 		TEST(test_bridge_anew),
 		TEST(test_flow_commands),
