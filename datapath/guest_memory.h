@@ -4,6 +4,7 @@
 // A guest's memory as the switch sees it: some regions, each mapped as a whole. Addresses that come
 // from a guest are numbers until this has found the place; nothing else may make a pointer of them.
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,39 @@ struct guest_memory {
 	unsigned count;
 	struct guest_region regions[GUEST_REGIONS_MAX];
 };
+
+// Do `length` bytes that are mapped at `host` all belong to one region?
+static inline bool guest_memory_has(
+	const struct guest_memory *memory, const void *host, uint64_t length)
+{
+	for (unsigned i = 0; i < memory->count; i++) {
+		const struct guest_region *region = &memory->regions[i];
+		uint64_t offset = (uintptr_t)host - (uintptr_t)region->host;
+
+		if (offset < region->size && length <= region->size - offset)
+			return true;
+	}
+	return false;
+}
+
+// Where guest-physical `address` is mapped, or NULL. *length, which is not 0, becomes less if it
+// goes beyond the region: what comes then may be in another one. `hint` as below.
+static inline uint8_t *guest_memory_part(
+	const struct guest_memory *memory, unsigned *hint, uint64_t address, uint32_t *length)
+{
+	for (unsigned i = 0; i < memory->count; i++) {
+		const struct guest_region *region = &memory->regions[i];
+		uint64_t offset = address - region->start;
+
+		if (offset >= region->size)
+			continue;
+		if (*length > region->size - offset)
+			*length = (uint32_t)(region->size - offset);
+		*hint = i;
+		return region->host + offset;
+	}
+	return NULL;
+}
 
 // Where `length` bytes at guest-physical `address` are mapped, or NULL if they are not, or not all
 // in one region. `hint` remembers the region, which is mostly that of the time before.

@@ -134,7 +134,7 @@ static void losses(struct port *port, struct port_losses *losses)
 
 	for (unsigned i = 0; i < 2 * PORT_QUEUES; i++) {
 		const struct vhost_frames *frames = &device->queues[i].frames;
-		uint64_t malformed = __atomic_load_n(&frames->ring.malformed, __ATOMIC_RELAXED);
+		uint64_t malformed = __atomic_load_n(&frames->malformed, __ATOMIC_RELAXED);
 
 		*(i % 2 ? &losses->rx_errors : &losses->tx_errors) += malformed;
 		losses->rx_no_buffer += __atomic_load_n(&frames->no_buffer, __ATOMIC_RELAXED);
@@ -167,7 +167,8 @@ static void details(struct port *port, json_t *features, json_t *status)
 				vhost->features >> VHOST_FEATURE_PACKED & 1 ? "packed" : "split"));
 		set_number(status, "ring_size", vhost->ring_size);
 		json_object_set_new(
-			status, "ring_access", json_string(vhost->direct ? "direct" : "library"));
+			status, "ring_access", json_string(__atomic_load_n(&vhost->direct, __ATOMIC_RELAXED) ? "direct"
+										     : "library"));
 		set_number(status, "queue_pairs", vhost->queue_pairs);
 		set_number(status, "rx_queues_enabled",
 			(uint64_t)__builtin_popcountll(vhost->rx_enabled));

@@ -55,14 +55,13 @@ static int call_take(const struct rte_vhost_vring *ring)
 static bool ring_take(struct vhost_device *device, unsigned index, struct rte_vhost_vring *vring)
 {
 	struct vhost_ring *ring = &device->queues[index].frames.ring;
-	uint64_t features = device->features, malformed = ring->malformed;
+	uint64_t features = device->features;
 	struct vhost_ring_setup setup = {
 		.packed = features & BIT(VHOST_FEATURE_PACKED),
 		.event_idx = features & BIT(VHOST_FEATURE_EVENT_IDX),
 		.writable = index % 2 == 0,
 		.memory = &device->memory,
 	};
-	bool good;
 
 	if (rte_vhost_get_vhost_vring(device->library, (uint16_t)index, vring) != 0 ||
 		rte_vhost_get_vring_base(device->library, (uint16_t)index, &setup.available_base,
@@ -72,9 +71,7 @@ static bool ring_take(struct vhost_device *device, unsigned index, struct rte_vh
 	setup.descriptors = vring->desc;
 	setup.driver_area = vring->avail;
 	setup.device_area = vring->used;
-	good = vhost_ring_init(ring, &setup);
-	ring->malformed = malformed;
-	return good;
+	return vhost_ring_init(ring, &setup);
 }
 
 void vhost_device_attach_ring(struct vhost_device *device, unsigned index)

@@ -101,6 +101,12 @@ static inline __attribute__((always_inline)) bool frame_take(
 	return true;
 }
 
+static inline bool is_frame(uint32_t length, uint16_t header)
+{
+	// One comparison: what is not longer than the header becomes very large.
+	return length - header - 1 < VHOST_FRAME_MAX;
+}
+
 // What is not one piece of some length. False: there is no frame, or no memory for it.
 static __attribute__((noinline)) bool frame_read(struct vhost_frames *frames,
 	struct vhost_chain_set *set, struct vhost_chain *chain, struct rte_mbuf *mbuf, bool *tails)
@@ -108,8 +114,8 @@ static __attribute__((noinline)) bool frame_read(struct vhost_frames *frames,
 	uint16_t header = frames->header;
 	const struct vhost_piece *second;
 
-	if (chain->length <= header) {
-		frames->ring.malformed++;
+	if (!is_frame(chain->length, header)) {
+		frames->malformed++;
 		return false;
 	}
 	second = piece_of(set, chain, 1);
@@ -151,7 +157,7 @@ uint16_t vhost_frames_receive(struct vhost_frames *frames, struct rte_mempool *p
 		struct vhost_chain *chain = &set.chains[i];
 		struct rte_mbuf *mbuf = mbufs[i];
 
-		if (likely(chain->pieces == 1 && chain->length > header)) {
+		if (likely(chain->pieces == 1 && is_frame(chain->length, header))) {
 			tails |= frame_take(
 				mbuf, chain->first.data + header, chain->length - header);
 		} else if (!frame_read(frames, &set, chain, mbuf, &tails)) {
@@ -262,7 +268,7 @@ static unsigned fill(struct vhost_frames *frames, struct vhost_chain_set *set, u
 
 		// The header is not spread; what has no room behind it goes back as it is.
 		if (unlikely(chain->length <= frames->header)) {
-			frames->ring.malformed++;
+			frames->malformed++;
 			(*used)++;
 			continue;
 		}
@@ -286,15 +292,15 @@ uint16_t vhost_frames_send(
 
 	while (sent < count) {
 		unsigned found = vhost_ring_collect(ring, want, &set), used;
+		unsigned now = fill(frames, &set, found, mbufs + sent, count - sent, &used);
 
-		sent += fill(frames, &set, found, mbufs + sent, count - sent, &used);
-		if (used > 0) {
-			vhost_ring_use(ring, &set, used);
-		} else if (found < want || want == VHOST_CHAINS) {
-			break; // no room, or none for this frame
-		}
-		// One frame may take many of a guest's buffers.
-		want = used > 0 ? RTE_MIN(count - sent, (unsigned)VHOST_CHAINS) : VHOST_CHAINS;
+		vhost_ring_use(ring, &set, used);
+		sent += now;
+		// No room, or none for this frame, even in as many buffers as it may take. Nothing
+		// else ends this with a guest that goes on giving us buffers of no use.
+		if (now == 0 && (found < want || want == VHOST_CHAINS))
+			break;
+		want = now > 0 ? RTE_MIN(count - sent, (unsigned)VHOST_CHAINS) : VHOST_CHAINS;
 	}
 	return (uint16_t)sent;
 }

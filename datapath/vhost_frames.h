@@ -20,10 +20,14 @@
 #define VHOST_HEADER_SHORT 10
 #define VHOST_HEADER_LONG 12
 
+// Longer ones are none. Far more than any port sends; what a guest can describe is gigabytes.
+#define VHOST_FRAME_MAX 65535
+
 struct vhost_frames {
 	struct vhost_ring ring; // first
 	uint16_t header;        // bytes
 	bool mergeable;         // a frame may take several of the guest's buffers
+	uint64_t malformed;     // chains that no frame can be in
 	uint64_t no_buffer;     // frames lost because there was no packet buffer
 };
 

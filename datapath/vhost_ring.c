@@ -13,10 +13,26 @@ static bool is_aligned(const void *address, uintptr_t to)
 	return address && (uintptr_t)address % to == 0;
 }
 
+// The library maps a ring's parts without telling how much of them it has found.
+static bool lies_in_memory(const struct vhost_ring_setup *setup)
+{
+	uint64_t size = setup->size, event = setup->event_idx ? sizeof(uint16_t) : 0;
+	uint64_t driver = setup->packed ? sizeof(struct vring_packed_desc_event)
+					: sizeof(struct vring_avail) + 2 * size + event;
+	uint64_t device =
+		setup->packed
+			? sizeof(struct vring_packed_desc_event)
+			: sizeof(struct vring_used) + sizeof(struct vring_used_elem) * size + event;
+
+	return guest_memory_has(setup->memory, setup->descriptors, 16 * size) &&
+	       guest_memory_has(setup->memory, setup->driver_area, driver) &&
+	       guest_memory_has(setup->memory, setup->device_area, device);
+}
+
 // Alignments: VIRTIO 1.2, sections 2.7 and 2.8.10.1.
 static bool can_be_used(const struct vhost_ring_setup *setup)
 {
-	if (setup->size == 0 || !is_aligned(setup->descriptors, 16))
+	if (setup->size == 0 || !is_aligned(setup->descriptors, 16) || !lies_in_memory(setup))
 		return false;
 	if (setup->packed)
 		return setup->size <= PACKED_SIZE_MAX && is_aligned(setup->driver_area, 4) &&
@@ -59,20 +75,9 @@ uint16_t vhost_ring_used_base(const struct vhost_ring *ring)
 	return ring->next_used | (ring->used_wrap ? WRAP_BIT : 0);
 }
 
-bool vhost_chain_add(struct vhost_ring *ring, struct vhost_chain_set *set,
-	struct vhost_chain *chain, const struct vhost_descriptor *descriptor)
+static bool piece_add(
+	struct vhost_chain_set *set, struct vhost_chain *chain, uint8_t *data, uint32_t length)
 {
-	uint32_t length = descriptor->length;
-	uint8_t *data = guest_memory_at(ring->memory, &ring->region, descriptor->address, length);
-
-	// What is only read may be said to be writable: a common driver says so in its tables.
-	if ((ring->writable && !(descriptor->flags & VRING_DESC_F_WRITE)) ||
-		chain->length + length < length)
-		return false;
-	if (length == 0)
-		return true;
-	if (!data)
-		return false;
 	if (chain->pieces == 0) {
 		chain->first = (struct vhost_piece){data, length};
 		__builtin_prefetch(data);
@@ -83,6 +88,29 @@ bool vhost_chain_add(struct vhost_ring *ring, struct vhost_chain_set *set,
 	}
 	chain->pieces++;
 	chain->length += length;
+	return true;
+}
+
+bool vhost_chain_add(struct vhost_ring *ring, struct vhost_chain_set *set,
+	struct vhost_chain *chain, const struct vhost_descriptor *descriptor)
+{
+	uint64_t address = descriptor->address;
+	uint32_t left = descriptor->length, part;
+
+	// What is only read may be said to be writable: a common driver says so in its tables.
+	if ((ring->writable && !(descriptor->flags & VRING_DESC_F_WRITE)) ||
+		chain->length + left < left)
+		return false;
+	// What is one string of bytes to the guest may lie in several of its regions.
+	for (; left > 0; left -= part, address += part) {
+		uint8_t *data = guest_memory_at(ring->memory, &ring->region, address, left);
+
+		part = left;
+		if (!data)
+			data = guest_memory_part(ring->memory, &ring->region, address, &part);
+		if (!data || !piece_add(set, chain, data, part))
+			return false;
+	}
 	return true;
 }
 

@@ -78,8 +78,7 @@ struct vhost_ring {
 	uint16_t next_available, next_used;
 	uint16_t since_told; // places given back since the driver was last asked about
 	uint16_t kept_count;
-	unsigned region;    // hint
-	uint64_t malformed; // chains; the user counts
+	unsigned region; // hint
 	struct vhost_used kept[VHOST_CHAINS];
 };
 
@@ -106,7 +105,8 @@ struct vhost_ring_setup {
 	const struct guest_memory *memory; // outlives the ring
 };
 
-// False if the ring is not one that can be used: no addresses, odd ones, or an impossible size.
+// False if the ring is not one that can be used: no addresses, odd ones, parts that are not all
+// within one region of the memory, or an impossible size.
 bool vhost_ring_init(struct vhost_ring *ring, const struct vhost_ring_setup *setup);
 
 // Where it is, in the same form.

@@ -105,7 +105,7 @@ static void receive_all(bool packed, uint16_t header)
 		struct rte_mbuf *mbufs[BURST];
 		struct driver_buffer used;
 		unsigned made = 0, bad = 0, left = 0, got;
-		uint64_t malformed = frames.ring.malformed;
+		uint64_t malformed = frames.malformed;
 		uint32_t written;
 
 		driver_reset_memory(&driver);
@@ -131,7 +131,7 @@ static void receive_all(bool packed, uint16_t header)
 		}
 		got = vhost_frames_receive(&frames, pool, mbufs, BURST);
 		assert_int_equal(got, made);
-		assert_int_equal(frames.ring.malformed - malformed, bad);
+		assert_int_equal(frames.malformed - malformed, bad);
 		for (unsigned i = 0; i < got; i++)
 			left += mbuf_has_tail(mbufs[i]);
 		// The guest gets back what nothing of is needed any more.
@@ -361,6 +361,70 @@ static void without_buffers_frames_are_lost(void **state)
 	driver_stop(&driver);
 }
 
+// What a guest can describe is gigabytes; a frame is less.
+static void longer_than_any_frame(void **state)
+{
+	for (unsigned kind = 0; kind < 4; kind++) {
+		const uint32_t most = VHOST_FRAME_MAX + VHOST_HEADER_LONG;
+		struct driver_buffer buffer = {.pieces = kind & 2 ? 2 : 1}, used;
+		struct vhost_frames frames;
+		struct driver driver;
+		struct rte_mbuf *mbufs[2];
+		unsigned available = rte_mempool_avail_count(pool);
+		uint32_t written;
+
+		driver_start(&driver, kind & 1, 8, false, false);
+		frames_start(&frames, &driver, VHOST_HEADER_LONG);
+		for (unsigned more = 0; more < 2; more++) {
+			uint32_t first = kind & 2 ? 100 : most + more;
+			uint64_t address = driver_allocate(&driver, most + more);
+
+			buffer.piece[0] = (struct driver_piece){address, first};
+			buffer.piece[1] =
+				(struct driver_piece){address + first, most + more - first};
+			assert_true(driver_add(&driver, &buffer, false));
+		}
+		assert_int_equal(vhost_frames_receive(&frames, pool, mbufs, 2), 1);
+		assert_int_equal(mbufs[0]->pkt_len, VHOST_FRAME_MAX);
+		assert_int_equal(frames.malformed, 1);
+		rte_pktmbuf_free(mbufs[0]);
+		vhost_frames_done(&frames);
+		assert_true(driver_used(&driver, &used, &written));
+		assert_true(driver_used(&driver, &used, &written));
+		assert_int_equal(rte_mempool_avail_count(pool), available);
+		driver_stop(&driver);
+	}
+}
+
+// A guest that says its ring is full of buffers, none of which has room, does not keep us.
+static void buffers_of_no_use_have_an_end(void **state)
+{
+	struct driver_buffer buffer = {.pieces = 1};
+	struct vhost_frames frames;
+	struct driver driver;
+	struct rte_mbuf *mbuf;
+	struct vring_avail *available;
+	uint16_t before;
+
+	driver_start(&driver, false, 256, false, true);
+	frames_start(&frames, &driver, VHOST_HEADER_LONG);
+	frames.mergeable = true;
+	buffer.piece[0] = (struct driver_piece){
+		driver_allocate(&driver, VHOST_HEADER_LONG), VHOST_HEADER_LONG};
+	while (driver_add(&driver, &buffer, false))
+		;
+	available = (struct vring_avail *)frames.ring.available;
+	available->idx = (uint16_t)(frames.ring.next_available - 1); // 65535 of them
+	before = frames.ring.next_available;
+	expected[0].length = 60;
+	mbuf = mbuf_make(&expected[0]);
+	assert_int_equal(vhost_frames_send(&frames, &mbuf, 1), 0);
+	assert_in_range((uint16_t)(frames.ring.next_available - before), 1, 2 * VHOST_CHAINS);
+	assert_in_range(frames.malformed, 1, 2 * VHOST_CHAINS);
+	rte_pktmbuf_free(mbuf);
+	driver_stop(&driver);
+}
+
 static int set_up(void **state)
 {
 	char *arguments[] = {"test", "--no-huge", "-m", "64", "--no-shconf", "--no-pci",
@@ -386,6 +450,8 @@ int main(void)
 		cmocka_unit_test(too_long_for_the_next_buffer),
 		cmocka_unit_test(heads_are_private),
 		cmocka_unit_test(without_buffers_frames_are_lost),
+		cmocka_unit_test(longer_than_any_frame),
+		cmocka_unit_test(buffers_of_no_use_have_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -268,6 +268,93 @@ static void impossible_rings_are_refused(void **state)
 	}
 }
 
+// The library maps the first byte of each part, and says no more about it.
+static void parts_of_rings_lie_in_the_memory(void **state)
+{
+	for (unsigned kind = 0; kind < 8; kind++) {
+		bool packed = kind & 1, event_idx = kind & 2, split_memory = kind & 4;
+		struct vhost_ring_setup good, setup;
+		struct driver driver;
+		struct vhost_ring ring;
+		uint8_t *end;
+		size_t driver_bytes = packed ? 4 : 4 + 2 * 8 + (event_idx ? 2 : 0);
+		size_t device_bytes = packed ? 4 : 4 + 8 * 8 + (event_idx ? 2 : 0);
+
+		driver_start(&driver, packed, 8, event_idx, false);
+		// The end of the memory, and of one of its regions.
+		end = driver.memory + DRIVER_MEMORY;
+		if (split_memory) {
+			end -= DRIVER_MEMORY / 2;
+			driver.map = (struct guest_memory){2,
+				{{DRIVER_BASE, DRIVER_MEMORY / 2, driver.memory},
+					{DRIVER_BASE + DRIVER_MEMORY / 2, DRIVER_MEMORY / 2,
+						end}}};
+		}
+		good = setup = driver_setup(&driver);
+		setup.descriptors = end - 16 * 8;
+		assert_true(vhost_ring_init(&ring, &setup));
+		setup.descriptors = end - 16 * 7;
+		assert_false(vhost_ring_init(&ring, &setup));
+		setup = good;
+		setup.driver_area = end - ((driver_bytes + 3) & ~3ul);
+		assert_true(vhost_ring_init(&ring, &setup));
+		// Of four bytes at a boundary all are there or none.
+		setup.driver_area = end - ((driver_bytes - 1) & ~3ul);
+		assert_int_equal(vhost_ring_init(&ring, &setup), packed && split_memory);
+		setup = good;
+		setup.device_area = end - ((device_bytes + 3) & ~3ul);
+		assert_true(vhost_ring_init(&ring, &setup));
+		setup.device_area = end - ((device_bytes - 1) & ~3ul);
+		assert_int_equal(vhost_ring_init(&ring, &setup), packed && split_memory);
+		setup.device_area = driver.memory - 64;
+		assert_false(vhost_ring_init(&ring, &setup));
+		driver_stop(&driver);
+	}
+}
+
+// One string of bytes to the guest, in several regions that are mapped here and there.
+static void buffers_go_on_in_the_next_region(void **state)
+{
+	static uint8_t second[100], third[4096];
+
+	for (unsigned kind = 0; kind < 4; kind++) {
+		bool packed = kind & 1, indirect = kind & 2;
+		const uint32_t half = DRIVER_MEMORY / 2;
+		struct driver_buffer buffer = {1, {{DRIVER_BASE + half - 10, 1000}}};
+		struct vhost_chain_set set;
+		struct vhost_ring_setup setup;
+		struct driver driver;
+		struct vhost_ring ring;
+		uint32_t length;
+
+		driver_start(&driver, packed, 8, false, true);
+		driver.map = (struct guest_memory){3,
+			{{DRIVER_BASE + half + 100, sizeof(third), third},
+				{DRIVER_BASE, half, driver.memory},
+				{DRIVER_BASE + half, sizeof(second), second}}};
+		setup = driver_setup(&driver);
+		assert_true(vhost_ring_init(&ring, &setup));
+		assert_true(driver_add(&driver, &buffer, indirect));
+		// Behind the last one there is none.
+		buffer.piece[0].length = 110 + sizeof(third) + 1;
+		assert_true(driver_add(&driver, &buffer, indirect));
+		assert_int_equal(vhost_ring_collect(&ring, 2, &set), 2);
+		assert_int_equal(set.chains[0].pieces, 3);
+		assert_int_equal(set.chains[0].length, 1000);
+		assert_ptr_equal(set.chains[0].first.data, driver.memory + half - 10);
+		assert_int_equal(set.chains[0].first.length, 10);
+		assert_ptr_equal(set.pieces[0].data, second);
+		assert_int_equal(set.pieces[0].length, 100);
+		assert_ptr_equal(set.pieces[1].data, third);
+		assert_int_equal(set.pieces[1].length, 890);
+		assert_int_equal(set.chains[1].pieces, 0);
+		vhost_ring_use(&ring, &set, 2);
+		assert_true(driver_used(&driver, &buffer, &length));
+		assert_true(driver_used(&driver, &buffer, &length));
+		driver_stop(&driver);
+	}
+}
+
 // --- Nonsense ---
 
 static void memory_is_bounded(void **state)
@@ -425,6 +512,8 @@ int main(void)
 		cmocka_unit_test(kicks_when_asked_for),
 		cmocka_unit_test(another_device_goes_on),
 		cmocka_unit_test(impossible_rings_are_refused),
+		cmocka_unit_test(parts_of_rings_lie_in_the_memory),
+		cmocka_unit_test(buffers_go_on_in_the_next_region),
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(malformed_chains_come_back),
 		cmocka_unit_test(nonsense_stays_in_its_memory),
