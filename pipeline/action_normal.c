@@ -237,9 +237,14 @@ static inline void probes_start(
 			last_low = UINT64_MAX;
 			continue;
 		}
-		plain |= 1u << i;
 		low = load_le64(packet->data);
 		high = load_le64(packet->data + 4);
+		// To itself: where it was is no destination any more once it is seen here.
+		if (__builtin_expect(low << 16 == (high >> 16) << 16, 0)) {
+			last_low = UINT64_MAX;
+			continue;
+		}
+		plain |= 1u << i;
 		if (low == last_low && high == last_high) {
 			same |= 1u << i;
 			continue;

@@ -96,11 +96,17 @@ static struct packet *sink_copy(struct pipeline_sink *sink, const struct packet 
 static void sink_learn(
 	struct pipeline_sink *sink, const uint8_t mac[6], uint16_t vlan, uint16_t port)
 {
-	struct outcome *learned = &bench_of(sink)->learned;
+	struct bench *bench = bench_of(sink);
+	struct outcome *learned = &bench->learned;
+	struct mac_table *macs = pipeline_mac_table(bench->pipeline);
 
+	// Told again, by a packet that came before it was learned, is told once.
+	if (mac_table_knows(macs, mac, vlan, port))
+		return;
 	outcome_note(learned, &port, sizeof(port));
 	outcome_note(learned, &vlan, sizeof(vlan));
 	outcome_note(learned, mac, 6);
+	mac_table_learn(macs, mac, vlan, port, 1);
 }
 
 static void sink_output_run(
