@@ -58,7 +58,7 @@ static field_number random_bits(unsigned *seed)
 }
 
 // "FIELD=VALUE/MASK,", or an action that writes the field.
-static void print_piece(FILE *out, unsigned *seed)
+static void print_piece(struct text_buffer *out, unsigned *seed)
 {
 	const struct field *field = field_get(random_below(seed, FIELD_COUNT));
 	const struct field *other = field_get(random_below(seed, FIELD_COUNT));
@@ -70,22 +70,22 @@ static void print_piece(FILE *out, unsigned *seed)
 		mask &= random_bits(seed);
 	switch (random_below(seed, 8)) {
 	case 0:
-		fputs("set_field:", out);
+		text_put(out, "set_field:");
 		field_masked_print(out, field, random_bits(seed) & mask, mask, NULL);
-		fprintf(out, "->%s,", field->name);
+		text_printf(out, "->%s,", field->name);
 		break;
 	case 1:
-		fprintf(out, "load:%#x->%s[%u..%u],", random_below(seed, 256), field->name, first,
-			last);
-		break;
-	case 2:
-		fprintf(out, "move:%s[%u..%u]->%s[%u..%u],", other->name, first, last, field->name,
+		text_printf(out, "load:%#x->%s[%u..%u],", random_below(seed, 256), field->name,
 			first, last);
 		break;
+	case 2:
+		text_printf(out, "move:%s[%u..%u]->%s[%u..%u],", other->name, first, last,
+			field->name, first, last);
+		break;
 	default:
-		fprintf(out, "%s=", field->name);
+		text_printf(out, "%s=", field->name);
 		field_masked_print(out, field, random_bits(seed) & mask, mask, NULL);
-		fputc(',', out);
+		text_put_char(out, ',');
 	}
 }
 
@@ -93,12 +93,14 @@ static void print_piece(FILE *out, unsigned *seed)
 static size_t piece_insert(uint8_t *data, size_t size, size_t max_size, unsigned *seed)
 {
 	size_t at = 1 + random_below(seed, size), length;
-	char *piece = NULL;
-	FILE *out = open_memstream(&piece, &length);
+	struct text_buffer out;
+	char *piece;
 
-	fuzz_must(out != NULL, "no memory");
-	print_piece(out, seed);
-	fclose(out);
+	text_buffer_open(&out);
+	print_piece(&out, seed);
+	length = out.length;
+	piece = text_buffer_close(&out);
+	fuzz_must(piece != NULL, "no memory");
 	while (at > 1 && data[at - 1] != ',')
 		at--;
 	if (size + length <= max_size) {
