@@ -5,9 +5,10 @@
 // messages; the rings are ours (datapath/vhost_device.h) unless the guest needs what only the
 // library does.
 //
-// Threads. librte_vhost has threads of its own, for messages and for reconnecting. They call the
-// functions of vhost_events.c, which keep what the control thread may ask for under the port's lock
-// and what PMD threads need in atomics:
+// Threads. librte_vhost has a thread of its own, for messages. It calls the functions of
+// vhost_events.c, some of which the control thread also comes to in the library's functions that
+// start and end. They keep what the control thread may ask for under the port's lock and what PMD
+// threads need in atomics:
 //   direct       the guest's rings while we have them, else NULL
 //   library      the library's handle while the guest runs on its functions, else -1
 //   tx_queue[]   a transmit queue for each reader slot that the guest has enabled
@@ -48,6 +49,8 @@ struct port_vhost {
 	// PMDs: ro; vhost's threads: wo.
 	struct vhost_device *direct;
 	int library;
+	bool announce; // send a RARP with announce_mac as if the guest had; a PMD clears
+	uint8_t announce_mac[6];
 	bool single_buffers;                // each frame has to fit into one of the guest's buffers
 	uint8_t tx_queue[PIPELINE_READERS]; // queue pair, by slot
 	struct vhost_rx_queue rx_queues[PORT_QUEUES];
@@ -59,7 +62,8 @@ struct port_vhost {
 	pthread_mutex_t lock;
 	int connection; // handle, or -1
 	bool running;
-	bool new_interrupts; // the message under way only brings another eventfd
+	bool ring_stays;   // the message under way only brings another eventfd
+	bool memory_known; // the library has the guest's memory mapped
 	uint64_t features;
 	uint64_t rx_enabled, tx_enabled; // bit per queue pair; seen from the switch
 	unsigned queue_pairs;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <rte_arp.h>
 #include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
 
@@ -59,18 +60,44 @@ static __attribute__((noinline)) uint16_t library_send(
 
 // --- Packets ---
 
+static inline void queue_tell(struct vhost_queue *queue)
+{
+	if (vhost_queue_wants_telling(queue))
+		vhost_queue_tell(queue);
+}
+
+// What a guest that has moved here would say itself if it could: at which port its address is.
+static __attribute__((cold, noinline)) uint16_t announce_receive(
+	struct port_vhost *vhost, struct rte_mbuf *mbufs[])
+{
+	struct rte_ether_addr mac;
+
+	memcpy(mac.addr_bytes, vhost->announce_mac, sizeof(mac.addr_bytes));
+	if (!__atomic_exchange_n(&vhost->announce, false, __ATOMIC_ACQ_REL))
+		return 0;
+	mbufs[0] = rte_net_make_rarp_packet(vhost->port.pool, &mac);
+	return mbufs[0] != NULL;
+}
+
 uint16_t vhost_rx_burst(struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)
 {
 	struct port_vhost *vhost = vhost_of(port);
 	struct vhost_device *direct = __atomic_load_n(&vhost->direct, __ATOMIC_ACQUIRE);
 	struct vhost_queue *from;
+	uint16_t first = 0, got;
 
 	if (unlikely(!direct))
 		return library_receive(vhost, queue, mbufs, count);
 	from = vhost_device_queue(direct, vhost_receive_ring(queue));
 	if (unlikely(!from))
 		return 0;
-	return vhost_frames_receive(&from->frames, port->pool, mbufs, count);
+	if (unlikely(__atomic_load_n(&vhost->announce, __ATOMIC_ACQUIRE)))
+		first = announce_receive(vhost, mbufs);
+	got = first + vhost_frames_receive(&from->frames, port->pool, mbufs + first, count - first);
+	// Buffers that no frame came of have been given back, too, and no vhost_rx_done() follows.
+	if (unlikely(got == 0))
+		queue_tell(from);
+	return got;
 }
 
 // Whoever takes a ring away waits until the round is over: what was received from it goes back into
@@ -81,8 +108,7 @@ void vhost_rx_done(struct port *port, uint16_t queue)
 	struct vhost_queue *from = &device->queues[vhost_receive_ring(queue)];
 
 	vhost_frames_done(&from->frames);
-	if (vhost_queue_wants_telling(from))
-		vhost_queue_tell(from);
+	queue_tell(from);
 }
 
 // Put the packets that are as long as the first, or longer, behind the others. Returns the number

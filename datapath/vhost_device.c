@@ -46,10 +46,15 @@ static bool memory_take(struct guest_memory *memory, int library)
 }
 
 // The library closes its descriptor whenever the guest sends another one; ours is closed when no
-// thread can be writing to it.
+// thread can be writing to it. No thread shall wait for a guest that reads none of its interrupts.
 static int call_take(const struct rte_vhost_vring *ring)
 {
-	return ring->callfd >= 0 ? fcntl(ring->callfd, F_DUPFD_CLOEXEC, 3) : -1;
+	int call = ring->callfd >= 0 ? fcntl(ring->callfd, F_DUPFD_CLOEXEC, 3) : -1;
+	int flags = call >= 0 ? fcntl(call, F_GETFL) : -1;
+
+	if (flags >= 0 && !(flags & O_NONBLOCK))
+		(void)!fcntl(call, F_SETFL, flags | O_NONBLOCK);
+	return call;
 }
 
 static bool ring_take(struct vhost_device *device, unsigned index, struct rte_vhost_vring *vring)
@@ -78,7 +83,8 @@ void vhost_device_attach_ring(struct vhost_device *device, unsigned index)
 {
 	struct vhost_queue *queue = &device->queues[index];
 	struct rte_vhost_vring vring = {0};
-	uint64_t long_header = BIT(VHOST_FEATURE_MERGEABLE) | BIT(VHOST_FEATURE_VERSION_1);
+	uint64_t long_header = BIT(VHOST_FEATURE_MERGEABLE) | BIT(VHOST_FEATURE_VERSION_1) |
+			       BIT(VHOST_FEATURE_PACKED); // is of version 1
 
 	if (!ring_take(device, index, &vring))
 		return;
@@ -88,6 +94,9 @@ void vhost_device_attach_ring(struct vhost_device *device, unsigned index)
 	queue->call = call_take(&vring);
 	// We poll.
 	vhost_ring_ask_for_kicks(&queue->frames.ring, false);
+	// Whoever had the ring before us may have given buffers back without telling: a switch that
+	// has crashed.
+	vhost_queue_tell(queue);
 	__atomic_store_n(&queue->usable, true, __ATOMIC_RELEASE);
 }
 
@@ -116,10 +125,13 @@ bool vhost_device_hold(struct vhost_device *device, unsigned index)
 void vhost_device_detach_ring(struct vhost_device *device, unsigned index)
 {
 	struct vhost_queue *queue = &device->queues[index];
+	struct vhost_ring *ring = &queue->frames.ring;
 
-	rte_vhost_set_vring_base(device->library, (uint16_t)index,
-		vhost_ring_available_base(&queue->frames.ring),
-		vhost_ring_used_base(&queue->frames.ring));
+	// A thread that was given another queue in the middle of a round has not told this one.
+	if (vhost_ring_wants_telling(ring))
+		vhost_queue_tell(queue);
+	rte_vhost_set_vring_base(device->library, (uint16_t)index, vhost_ring_available_base(ring),
+		vhost_ring_used_base(ring));
 	if (queue->call >= 0)
 		close(queue->call);
 	queue->call = -1;
@@ -135,10 +147,22 @@ void vhost_device_detach(struct vhost_device *device)
 	device->library = -1;
 }
 
+bool vhost_device_has(const struct vhost_device *device, unsigned index)
+{
+	return index < 2 * POLL_QUEUES && device->queues[index].usable;
+}
+
 bool vhost_device_uses(const struct vhost_device *device, unsigned index)
 {
-	return index < 2 * POLL_QUEUES && device->queues[index].usable &&
-	       device->queues[index].enabled;
+	return vhost_device_has(device, index) && device->queues[index].enabled;
+}
+
+void vhost_device_tell_all(const struct vhost_device *device)
+{
+	for (unsigned i = 0; i < 2 * POLL_QUEUES; i += 2) {
+		if (vhost_device_uses(device, i))
+			vhost_queue_tell(&device->queues[i]);
+	}
 }
 
 void vhost_device_enable(struct vhost_device *device, unsigned index, bool enable)

@@ -44,7 +44,8 @@ bool vhost_device_attach(
 // Tell the library how far the rings are. No thread uses the device any more.
 void vhost_device_detach(struct vhost_device *device);
 
-// Is there such a ring, and is it on?
+// Is there such a ring? Is it also on?
+bool vhost_device_has(const struct vhost_device *device, unsigned index);
 bool vhost_device_uses(const struct vhost_device *device, unsigned index);
 
 // The guest has switched a ring on or off. Threads may be using the device.
@@ -58,7 +59,10 @@ bool vhost_device_hold(struct vhost_device *device, unsigned index);
 void vhost_device_detach_ring(struct vhost_device *device, unsigned index);
 void vhost_device_attach_ring(struct vhost_device *device, unsigned index);
 
-// The guest has given a ring that is used another eventfd for its interrupts. Threads may be using
+// Interrupt the guest for all rings that it receives from. Threads may be using the device.
+void vhost_device_tell_all(const struct vhost_device *device);
+
+// The guest has given a ring another eventfd for its interrupts. Threads may be using
 // the device. Returns the old one, which the caller closes when none does any more, or -1.
 int vhost_device_call_changed(struct vhost_device *device, unsigned index);
 
@@ -78,7 +82,9 @@ static inline struct vhost_queue *vhost_device_queue(struct vhost_device *device
 // Does the guest want an interrupt for what was given back?
 static inline bool vhost_queue_wants_telling(struct vhost_queue *queue)
 {
-	return vhost_ring_wants_telling(&queue->frames.ring);
+	struct vhost_ring *ring = &queue->frames.ring;
+
+	return ring->since_told > 0 && vhost_ring_wants_telling(ring);
 }
 
 // Send it.

@@ -59,6 +59,8 @@ static void rings_start(struct port_vhost *vhost, int device)
 	enabled[0] = vhost->tx_enabled;
 	enabled[1] = vhost->rx_enabled;
 	pthread_mutex_unlock(&vhost->lock);
+	if (!vhost->memory_known)
+		return;
 	if (vhost_device_attach(&vhost->device, device, features, enabled)) {
 		__atomic_store_n(&vhost->direct, &vhost->device, __ATOMIC_RELEASE);
 		return;
@@ -113,10 +115,13 @@ enum message_scope {
 	MESSAGE_RING,       // something to one ring
 	MESSAGE_ENABLE,     // switches one ring on or off
 	MESSAGE_INTERRUPTS, // has another eventfd for one ring
+	MESSAGE_MEMORY,     // anything, and the guest's memory is another
+	MESSAGE_ANNOUNCE,   // nothing, but has an address of the guest that others should learn
 };
 
 static const uint8_t message_scopes[64] = {
 	[1] = MESSAGE_NOTHING,     // GET_FEATURES
+	[5] = MESSAGE_MEMORY,      // SET_MEM_TABLE
 	[8] = MESSAGE_RING,        // SET_VRING_NUM
 	[9] = MESSAGE_RING,        // SET_VRING_ADDR
 	[10] = MESSAGE_RING,       // SET_VRING_BASE
@@ -126,7 +131,7 @@ static const uint8_t message_scopes[64] = {
 	[15] = MESSAGE_NOTHING,    // GET_PROTOCOL_FEATURES
 	[17] = MESSAGE_NOTHING,    // GET_QUEUE_NUM
 	[18] = MESSAGE_ENABLE,     // SET_VRING_ENABLE
-	[19] = MESSAGE_NOTHING,    // SEND_RARP
+	[19] = MESSAGE_ANNOUNCE,   // SEND_RARP
 	[20] = MESSAGE_NOTHING,    // NET_SET_MTU
 	[21] = MESSAGE_NOTHING,    // SET_BACKEND_REQ_FD
 	[24] = MESSAGE_NOTHING,    // GET_CONFIG
@@ -137,7 +142,10 @@ static const uint8_t message_scopes[64] = {
 // messages about one ring begins with the ring's number.
 struct message {
 	uint32_t request, flags, size;
-	uint32_t ring;
+	union {
+		uint32_t ring;
+		uint8_t mac[6];
+	};
 } __attribute__((packed));
 
 #define RING_MASK 0xff
@@ -157,9 +165,12 @@ static enum rte_vhost_msg_result before_message(int device, void *argument)
 	if (!vhost)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	// The library says that the ring is off and on again. It need not be.
-	vhost->new_interrupts = scope == MESSAGE_INTERRUPTS && vhost->direct &&
-				vhost_device_uses(vhost->direct, ring);
-	if (scope == MESSAGE_DEVICE)
+	vhost->ring_stays = scope == MESSAGE_INTERRUPTS && vhost->direct &&
+			    vhost_device_uses(vhost->direct, ring);
+	// If this fails, the library has no memory any more, and does not tell us.
+	if (scope == MESSAGE_MEMORY)
+		vhost->memory_known = false;
+	if (scope == MESSAGE_DEVICE || scope == MESSAGE_MEMORY)
 		rings_stop(vhost);
 	else if (scope == MESSAGE_RING && vhost->direct && vhost_device_hold(vhost->direct, ring)) {
 		rcu_wait(&vhost->port.datapath->rcu);
@@ -170,12 +181,25 @@ static enum rte_vhost_msg_result before_message(int device, void *argument)
 
 static void interrupts_change(struct port_vhost *vhost, unsigned ring)
 {
-	int old = vhost_device_call_changed(&vhost->device, ring);
+	int old;
 
+	// It may be off: then this is what it goes by when it is switched on.
+	if (!vhost->direct || !vhost_device_has(vhost->direct, ring))
+		return;
+	old = vhost_device_call_changed(&vhost->device, ring);
 	if (old < 0)
 		return;
 	rcu_wait(&vhost->port.datapath->rcu);
 	close(old);
+}
+
+// The library's functions would do it when they are asked for packets.
+static void announce(struct port_vhost *vhost, const uint8_t mac[6])
+{
+	if (!vhost->direct || __atomic_load_n(&vhost->announce, __ATOMIC_ACQUIRE))
+		return;
+	memcpy(vhost->announce_mac, mac, sizeof(vhost->announce_mac));
+	__atomic_store_n(&vhost->announce, true, __ATOMIC_RELEASE);
 }
 
 static enum rte_vhost_msg_result after_message(int device, void *argument)
@@ -187,9 +211,14 @@ static enum rte_vhost_msg_result after_message(int device, void *argument)
 
 	if (!vhost)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-	if (vhost->new_interrupts)
+	if (scope == MESSAGE_MEMORY)
+		vhost->memory_known = true;
+	if (scope == MESSAGE_INTERRUPTS)
 		interrupts_change(vhost, ring);
-	else if (scope == MESSAGE_DEVICE && vhost->running && vhost->library < 0)
+	else if (scope == MESSAGE_ANNOUNCE)
+		announce(vhost, message->mac);
+	else if ((scope == MESSAGE_DEVICE || scope == MESSAGE_MEMORY) && vhost->running &&
+		 vhost->library < 0)
 		rings_start(vhost, device);
 	else if (scope == MESSAGE_RING && vhost->direct && ring < 2 * PORT_QUEUES)
 		vhost_device_attach_ring(vhost->direct, ring);
@@ -232,6 +261,9 @@ static int on_connected(int device)
 		vhost->rx_enabled = 0;
 		vhost->tx_enabled = 0;
 		vhost->queue_pairs = 0;
+		vhost->memory_known = false;
+		vhost->ring_stays = false;
+		__atomic_store_n(&vhost->announce, false, __ATOMIC_RELAXED);
 	}
 	pthread_mutex_unlock(&vhost->lock);
 	pthread_mutex_unlock(&registry.lock);
@@ -269,7 +301,7 @@ static int on_ring_changed(int device, uint16_t ring, int enable)
 	uint64_t bit = UINT64_C(1) << (queue % 64);
 	uint64_t *enabled;
 
-	if (!vhost || vhost->new_interrupts)
+	if (!vhost || vhost->ring_stays)
 		return 0;
 	pthread_mutex_lock(&vhost->lock);
 	if (queue >= PORT_QUEUES) {
@@ -285,10 +317,13 @@ static int on_ring_changed(int device, uint16_t ring, int enable)
 	tx_queues_assign(vhost);
 	pthread_mutex_unlock(&vhost->lock);
 	vhost_device_enable(&vhost->device, ring, enable != 0);
-	// A guest that switches a ring off may take what is in it. If the library does it, it has
-	// seen to that.
-	if (!enable && vhost->direct)
+	// A guest that switches a ring off may take what is in it; and threads that were given
+	// another queue in the middle of a round have told that one of what they put into the
+	// first. If the library does it, it has seen to all that.
+	if (vhost->direct) {
 		rcu_wait(&vhost->port.datapath->rcu);
+		vhost_device_tell_all(vhost->direct);
+	}
 	if (enable)
 		__atomic_store_n(&vhost->rx_queues[queue].quiet, false, __ATOMIC_RELAXED);
 	port_event(&vhost->port);

@@ -19,10 +19,9 @@ static bool lies_in_memory(const struct vhost_ring_setup *setup)
 	uint64_t size = setup->size, event = setup->event_idx ? sizeof(uint16_t) : 0;
 	uint64_t driver = setup->packed ? sizeof(struct vring_packed_desc_event)
 					: sizeof(struct vring_avail) + 2 * size + event;
-	uint64_t device =
-		setup->packed
-			? sizeof(struct vring_packed_desc_event)
-			: sizeof(struct vring_used) + sizeof(struct vring_used_elem) * size + event;
+	uint64_t device = setup->packed ? sizeof(struct vring_packed_desc_event)
+					: sizeof(struct vring_used) +
+						  sizeof(struct vring_used_elem) * size + event;
 
 	return guest_memory_has(setup->memory, setup->descriptors, 16 * size) &&
 	       guest_memory_has(setup->memory, setup->driver_area, driver) &&

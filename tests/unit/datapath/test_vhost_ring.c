@@ -287,8 +287,7 @@ static void parts_of_rings_lie_in_the_memory(void **state)
 			end -= DRIVER_MEMORY / 2;
 			driver.map = (struct guest_memory){2,
 				{{DRIVER_BASE, DRIVER_MEMORY / 2, driver.memory},
-					{DRIVER_BASE + DRIVER_MEMORY / 2, DRIVER_MEMORY / 2,
-						end}}};
+					{DRIVER_BASE + DRIVER_MEMORY / 2, DRIVER_MEMORY / 2, end}}};
 		}
 		good = setup = driver_setup(&driver);
 		setup.descriptors = end - 16 * 8;
@@ -328,10 +327,10 @@ static void buffers_go_on_in_the_next_region(void **state)
 		uint32_t length;
 
 		driver_start(&driver, packed, 8, false, true);
-		driver.map = (struct guest_memory){3,
-			{{DRIVER_BASE + half + 100, sizeof(third), third},
-				{DRIVER_BASE, half, driver.memory},
-				{DRIVER_BASE + half, sizeof(second), second}}};
+		driver.map = (struct guest_memory){
+			3, {{DRIVER_BASE + half + 100, sizeof(third), third},
+				   {DRIVER_BASE, half, driver.memory},
+				   {DRIVER_BASE + half, sizeof(second), second}}};
 		setup = driver_setup(&driver);
 		assert_true(vhost_ring_init(&ring, &setup));
 		assert_true(driver_add(&driver, &buffer, indirect));
