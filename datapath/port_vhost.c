@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+
 #include "datapath/datapath.h"
 #include "datapath/log.h"
 #include "datapath/mbuf_pool.h"
 #include "datapath/vhost_features.h"
 #include "datapath/vhost_socket.h"
+
+#define REDIAL_MS 500
 
 // --- Opening ---
 
@@ -36,28 +40,92 @@ static bool path_choose(
 	return true;
 }
 
+// The library knows the socket from here on, and vhost->registered says so.
+static bool driver_register(struct port_vhost *vhost)
+{
+	uint64_t flags = vhost->server ? 0 : RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_NO_RECONNECT;
+
+	vhost->registered = rte_vhost_driver_register(vhost->path, flags) == 0;
+	return vhost->registered &&
+	       rte_vhost_driver_disable_features(vhost->path, vhost_features_refused) == 0 &&
+	       rte_vhost_driver_callback_register(vhost->path, &vhost_library_ops) == 0;
+}
+
+// Waits until none of the library's threads is in a callback for the socket; calls
+// on_device_destroyed() on this thread if a guest runs.
+static void driver_unregister(struct port_vhost *vhost)
+{
+	if (vhost->registered)
+		rte_vhost_driver_unregister(vhost->path);
+	vhost->registered = false;
+}
+
 static bool driver_start(struct port_vhost *vhost, struct rpc_error *error)
 {
-	uint64_t flags = vhost->server ? 0 : RTE_VHOST_USER_CLIENT;
 	const char *explanation;
 	bool good;
 
 	log_capture_start();
-	good = rte_vhost_driver_register(vhost->path, flags) == 0;
-	if (good) {
-		good = rte_vhost_driver_disable_features(vhost->path, vhost_features_refused) ==
-			       0 &&
-		       rte_vhost_driver_callback_register(vhost->path, &vhost_library_ops) == 0 &&
-		       rte_vhost_driver_start(vhost->path) == 0;
-		if (!good)
-			rte_vhost_driver_unregister(vhost->path);
+	good = driver_register(vhost);
+	// A guest that does not listen yet will be called again.
+	if (good && rte_vhost_driver_start(vhost->path) != 0) {
+		good = !vhost->server;
+		driver_unregister(vhost);
 	}
 	explanation = log_capture_stop();
+	if (!good)
+		driver_unregister(vhost);
 	if (!good)
 		rpc_error_set(error, RPC_REFUSED, "path=%s: cannot %s: %s", vhost->path,
 			vhost->server ? "listen on the socket" : "connect to the socket",
 			explanation[0] ? explanation : "refused by the vhost library");
 	return good;
+}
+
+// --- Calling guests that listen ---
+
+// The library can do that, too. But if a guest hangs up while the port is being deleted, it may
+// call for what has been freed by then: it takes the port off its list before the thread that sees
+// the guest go puts it there.
+static void on_redial(evutil_socket_t fd, short what, void *context)
+{
+	struct port_vhost *vhost = context;
+	bool connected;
+
+	pthread_mutex_lock(&vhost->lock);
+	connected = vhost->connection >= 0;
+	pthread_mutex_unlock(&vhost->lock);
+	if (connected)
+		return;
+	// A socket calls once.
+	driver_unregister(vhost);
+	log_capture_start(); // that nobody is there is no news
+	if (!driver_register(vhost) || rte_vhost_driver_start(vhost->path) != 0)
+		driver_unregister(vhost);
+	log_capture_stop();
+}
+
+static bool redial_start(struct port_vhost *vhost, struct rpc_error *error)
+{
+	static const struct timeval interval = {0, REDIAL_MS * 1000};
+
+	vhost->redial = event_new(vhost->port.datapath->base, -1, EV_PERSIST, on_redial, vhost);
+	if (vhost->redial && event_add(vhost->redial, &interval) == 0)
+		return true;
+	rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+	return false;
+}
+
+// --- The port ---
+
+// Undoes driver_start() and redial_start(), whether they were called or not.
+static void guests_stop(struct port_vhost *vhost)
+{
+	if (vhost->redial)
+		event_free(vhost->redial);
+	driver_unregister(vhost);
+	vhost_registry_remove(vhost);
+	pthread_mutex_destroy(&vhost->lock);
 }
 
 static bool open_port(
@@ -81,21 +149,15 @@ static bool open_port(
 		return false;
 	pthread_mutex_init(&vhost->lock, NULL);
 	vhost_registry_add(vhost);
-	if (driver_start(vhost, error))
+	if (driver_start(vhost, error) && (vhost->server || redial_start(vhost, error)))
 		return true;
-	vhost_registry_remove(vhost);
-	pthread_mutex_destroy(&vhost->lock);
+	guests_stop(vhost);
 	return false;
 }
 
 static void close_port(struct port *port)
 {
-	struct port_vhost *vhost = vhost_of(port);
-
-	// Calls on_device_destroyed() on this thread if a guest runs.
-	rte_vhost_driver_unregister(vhost->path);
-	vhost_registry_remove(vhost);
-	pthread_mutex_destroy(&vhost->lock);
+	guests_stop(vhost_of(port));
 }
 
 static bool set_mtu(struct port *port, uint16_t mtu, struct rpc_error *error)
@@ -166,9 +228,9 @@ static void details(struct port *port, json_t *features, json_t *status)
 			json_string(
 				vhost->features >> VHOST_FEATURE_PACKED & 1 ? "packed" : "split"));
 		set_number(status, "ring_size", vhost->ring_size);
-		json_object_set_new(
-			status, "ring_access", json_string(__atomic_load_n(&vhost->direct, __ATOMIC_RELAXED) ? "direct"
-										     : "library"));
+		json_object_set_new(status, "ring_access",
+			json_string(__atomic_load_n(&vhost->direct, __ATOMIC_RELAXED) ? "direct"
+										      : "library"));
 		set_number(status, "queue_pairs", vhost->queue_pairs);
 		set_number(status, "rx_queues_enabled",
 			(uint64_t)__builtin_popcountll(vhost->rx_enabled));

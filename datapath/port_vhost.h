@@ -58,6 +58,9 @@ struct port_vhost {
 	// Set once.
 	bool server;
 	char path[UNIX_SOCKET_PATH_MAX + 1];
+	// Control only.
+	struct event *redial; // if the guest listens
+	bool registered;      // with the library
 	// Under the lock.
 	pthread_mutex_t lock;
 	int connection; // handle, or -1

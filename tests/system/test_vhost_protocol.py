@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages of the vhost-user protocol under way, and frontends that mean no good."""
 import os
+import socket
 import struct
+import threading
 
 import pytest
 from turnout import frontend as vu
@@ -317,6 +319,38 @@ def test_writes_are_logged_from_the_message_on(switch, bridge, alive):
         assert b.stop_ring(b.rings[0]) == 41
         assert b.stop_ring(b.rings[1]) == 1
         log.close()
+
+
+def listen(path):
+    listener = socket.socket(socket.AF_UNIX)
+    if os.path.exists(path):
+        os.unlink(path)
+    listener.bind(path)
+    listener.listen(8)
+    listener.settimeout(20)
+    return listener
+
+
+def test_guests_that_listen_are_called_until_the_port_goes(switch, bridge, alive):
+    path = switch.path("vc.sock")
+    switch.add_port(bridge, "vc", type="vhostuser", mode="client", ofport=3, path=path)
+    switch.wait_state("vc", "connecting")
+    for _ in range(3):
+        with listen(path) as listener, Frontend(path, listener=listener) as end:
+            end.start()
+            switch.wait_state("vc", "running")
+        switch.wait_state("vc", "connecting")
+    assert switch.port("vc")["status"]["connections"] in (3, "3")
+    # Hanging up at once, and while the port is being deleted.
+    for number in range(40):
+        with listen(path) as listener:
+            guest = listener.accept()[0]
+            closing = threading.Timer(0.0002 * number, guest.close)
+            closing.start()
+            switch.rpc("port.del", name="vc")
+            closing.join()
+        switch.rpc("port.add", bridge=bridge, name="vc", type="vhostuser", ofport=3,
+                   options={"mode": "client", "path": path})
 
 
 def test_guest_that_goes_in_the_middle_of_anything(switch, bridge, alive):
