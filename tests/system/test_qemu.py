@@ -1,26 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two virtual machines ping each other through the switch and copy a file, checksummed."""
-import os
-
 import pytest
-from turnout.machine import cloud_kernel, need_program
-from turnout.vm import BUSYBOX, VirtualMachine, make_initramfs
+from turnout.vm import VirtualMachine, boot_files
 
 MIB = 4
 
 
 @pytest.fixture(scope="module")
 def boot(tmp_path_factory):
-    """(kernel, initramfs)"""
-    need_program("qemu-system-x86_64")
-    kernel = cloud_kernel()
-    if not kernel:
-        pytest.skip("no cloud kernel: package linux-image-cloud-amd64 is not installed")
-    if not os.access(kernel[0], os.R_OK):
-        pytest.skip(f"{kernel[0]} cannot be read")
-    if not os.path.exists(BUSYBOX):
-        pytest.skip("no /bin/busybox: package busybox-static is not installed")
-    return kernel[0], make_initramfs(str(tmp_path_factory.mktemp("boot") / "initramfs"), kernel[1])
+    return boot_files(tmp_path_factory.mktemp("boot"))
 
 
 @pytest.mark.parametrize("mode,device", [("server", ""), ("client", ",packed=on")],

@@ -6,10 +6,15 @@ TURNOUT_QEMU_ACCEL=kvm chooses otherwise. The guest's memory is a shared memfd, 
 vhost-user needs.
 """
 import gzip
+import json
 import os
+import socket
 
-from .machine import HERE
+import pytest
+
+from .machine import HERE, cloud_kernel, need_program
 from .process import Process
+from .waiting import wait_until
 
 MODULES = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko",
            "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
@@ -65,11 +70,51 @@ def make_initramfs(path, modules):
     return path
 
 
+def boot_files(folder):
+    """(kernel, initramfs), made in `folder`; skips the test where they cannot be had."""
+    need_program("qemu-system-x86_64")
+    kernel = cloud_kernel()
+    if not kernel:
+        pytest.skip("no cloud kernel: package linux-image-cloud-amd64 is not installed")
+    if not os.access(kernel[0], os.R_OK):
+        pytest.skip(f"{kernel[0]} cannot be read")
+    if not os.path.exists(BUSYBOX):
+        pytest.skip("no /bin/busybox: package busybox-static is not installed")
+    return kernel[0], make_initramfs(str(folder / "initramfs"), kernel[1])
+
+
+class Monitor:
+    """QEMU's monitor, the protocol for programs."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(30)
+        wait_until(lambda: self._socket.connect_ex(path) == 0, "QEMU's monitor to listen")
+        self._lines = self._socket.makefile("r", encoding="utf-8")
+        self._lines.readline()  # the greeting
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        request = json.dumps({"execute": command, "arguments": arguments})
+        self._socket.sendall(request.encode() + b"\n")
+        while True:
+            answer = json.loads(self._lines.readline())
+            assert "error" not in answer, f"{command}: {answer}"
+            if "return" in answer:  # and not an event
+                return answer["return"]
+
+    def close(self):
+        self._lines.close()
+        self._socket.close()
+
+
 class VirtualMachine(Process):
     def __init__(self, name, kernel, initramfs, socket, mac, do, address, listens=False, queues=1,
-                 device="", **values):
+                 device="", monitor=None, incoming=False, **values):
         """`listens`: QEMU makes the socket and waits for the switch. `device` is appended to
-        -device virtio-net-pci; `values` become turnout.KEY=VALUE on the kernel command line."""
+        -device virtio-net-pci; `monitor` is where its monitor listens; with
+        `incoming` it becomes a machine that moves here; `values` become turnout.KEY=VALUE on the kernel command
+        line."""
         values.update(do=do, address=address)
         words = " ".join(f"turnout.{key}={value}" for key, value in values.items())
         super().__init__(name, [
@@ -85,7 +130,9 @@ class VirtualMachine(Process):
             "-device", f"virtio-net-pci,netdev=net,mac={mac},vectors=0,romfile=,"
                        f"mq={'on' if queues > 1 else 'off'}{device}",
             "-kernel", kernel, "-initrd", initramfs,
-            "-append", f"console=ttyS0 quiet panic=-1 {words}"])
+            "-append", f"console=ttyS0 quiet panic=-1 {words}",
+            *(["-qmp", f"unix:{monitor},server=on,wait=off"] if monitor else []),
+            *(["-incoming", "defer"] if incoming else [])])
 
     def wait_says(self, word, deadline=60.0):
         """Wait for a line "GUEST word ..." and return the rest of it."""
