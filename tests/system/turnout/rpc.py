@@ -18,6 +18,7 @@ class RpcClient:
         self._socket.connect(path)
         self._buffer, self._ids = "", itertools.count(1)
         self._decoder = json.JSONDecoder()
+        self._asked = None
         self.notifications = []
 
     def send_bytes(self, data):
@@ -49,11 +50,18 @@ class RpcClient:
                 return value
 
     def call(self, method, **params):
-        number = next(self._ids)
-        self.send_bytes(json.dumps({"jsonrpc": "2.0", "id": number, "method": method,
+        self.begin(method, **params)
+        return self.finish()
+
+    def begin(self, method, **params):
+        """Send a call; finish() waits for its answer."""
+        self._asked = next(self._ids)
+        self.send_bytes(json.dumps({"jsonrpc": "2.0", "id": self._asked, "method": method,
                                     "params": params}).encode())
+
+    def finish(self):
         answer = self.receive_answer()
-        assert answer.get("id") == number, answer
+        assert answer.get("id") == self._asked, answer
         if "error" in answer:
             raise RpcError(answer["error"])
         return answer["result"]
