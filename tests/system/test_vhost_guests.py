@@ -70,6 +70,24 @@ def test_guest_killed_and_back(switch, bridge, mode, packed):
         pair.wait_moving()
 
 
+@pytest.mark.parametrize("packed", (False, True), ids=("split", "packed"))
+def test_guest_stops_and_starts_its_port(switch, bridge, packed):
+    """Rings that are given up and set up anew while the other guest goes on sending."""
+    with PingPong(switch, bridge, packed=packed, queues=2) as pair:
+        pair.start()
+        for _ in range(5):
+            second = pair.guests[1]
+            second.stop()
+            second.ask("port stop 0")
+            second.ask("port start 0")
+            switch.wait_state("vh2", "running")
+            second.start()
+            pair.guests[0].stop()
+            pair.guests[0].start(1)
+            pair.wait_moving(500)
+        assert switch.port("vh2")["status"]["ring_access"] == "direct"
+
+
 def test_multiple_queues(switch, bridge):
     with PingPong(switch, bridge, queues=2) as pair:
         pair.start()

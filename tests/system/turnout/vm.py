@@ -8,7 +8,10 @@ vhost-user needs.
 import gzip
 import json
 import os
+import re
+import shutil
 import socket
+import subprocess
 
 import pytest
 
@@ -48,10 +51,21 @@ class Archive:
         return b"".join(self._parts)
 
 
-def make_initramfs(path, modules):
-    """`modules`: the kernel's folder in /lib/modules."""
+def libraries(program):
+    """What a program is linked with."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    return re.findall(r"(/\S+) \(0x", listed)
+
+
+def make_initramfs(path, modules, programs=()):
+    """`modules`: the kernel's folder in /lib/modules; `programs` come with their libraries."""
     archive = Archive()
-    for folder in ("bin", "proc", "sys", "dev", "modules"):
+    files = {file for name in programs for file in libraries(name)}
+    folders = {"bin", "proc", "sys", "dev", "modules"}
+    for file in files:
+        parts = file.strip("/").split("/")[:-1]
+        folders.update("/".join(parts[:count + 1]) for count in range(len(parts)))
+    for folder in sorted(folders):
         archive.add_folder(folder)
 
     def add(name, source, mode):
@@ -60,6 +74,10 @@ def make_initramfs(path, modules):
 
     add("bin/busybox", BUSYBOX, 0o755)
     add("init", INIT, 0o755)
+    for file in files:
+        add(file.strip("/"), file, 0o755)
+    for name in programs:
+        add("bin/" + os.path.basename(name), name, 0o755)
     order = []
     for module in MODULES:
         order.append(os.path.basename(module))
@@ -70,9 +88,9 @@ def make_initramfs(path, modules):
     return path
 
 
-def boot_files(folder):
+def boot_files(folder, programs=()):
     """(kernel, initramfs), made in `folder`; skips the test where they cannot be had."""
-    need_program("qemu-system-x86_64")
+    need_program("qemu-system-x86_64", *programs)
     kernel = cloud_kernel()
     if not kernel:
         pytest.skip("no cloud kernel: package linux-image-cloud-amd64 is not installed")
@@ -80,7 +98,8 @@ def boot_files(folder):
         pytest.skip(f"{kernel[0]} cannot be read")
     if not os.path.exists(BUSYBOX):
         pytest.skip("no /bin/busybox: package busybox-static is not installed")
-    return kernel[0], make_initramfs(str(folder / "initramfs"), kernel[1])
+    return kernel[0], make_initramfs(str(folder / "initramfs"), kernel[1],
+                                     [shutil.which(name) for name in programs])
 
 
 class Monitor:
@@ -133,6 +152,13 @@ class VirtualMachine(Process):
             "-append", f"console=ttyS0 quiet panic=-1 {words}",
             *(["-qmp", f"unix:{monitor},server=on,wait=off"] if monitor else []),
             *(["-incoming", "defer"] if incoming else [])])
+
+    def run(self, line, deadline=60.0):
+        """With do="obey": run a line of shell in the guest, which must end well."""
+        start = len(self.output)
+        self.write(line + "\n")
+        status = self.wait_for(r"^GUEST ran (\d+)\n", start, deadline).group(1)
+        assert status == "0", f"{line}: {status}\n{self.output[start:]}"
 
     def wait_says(self, word, deadline=60.0):
         """Wait for a line "GUEST word ..." and return the rest of it."""
