@@ -40,7 +40,9 @@ def test_dump_of_many_flows_loads_again(switch, tmp_path):
     made = subprocess.run([program("tests/model/model_flows"), "20", str(COUNT)], check=True,
                           stdout=subprocess.PIPE, text=True, timeout=60).stdout
     for bridge in ("br0", "br1"):
-        switch.vsctl("add-br", bridge, "--", "set", "Bridge", bridge, "fail_mode=secure")
+        # Flows of any shape, all in few tables: more than a lookup may usually have to do.
+        switch.vsctl("add-br", bridge, "--", "set", "Bridge", bridge, "fail_mode=secure",
+                     "other_config:flow-lookup-limit=1000000")
     began = time.monotonic()
     add(switch, "br0", tmp_path / "made.txt", made.splitlines())
     began = timed("added", began)
