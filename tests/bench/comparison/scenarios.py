@@ -153,7 +153,19 @@ def guests():
                            target=targets.get((packed, size)), quick=size == 64 and not packed)
 
 
+def with_unrelated():
+    """As many flows as there are half way through a round of changes, of the same kind."""
+    addresses = (traffic.dotted(0xc0a80001 + number) for number in range(500))
+    return (*FORWARD, *(f"priority=40000,ip,in_port=1,nw_src={address},actions=output:2"
+                        for address in addresses))
+
+
 def changes():
+    # What changes cost is what comes on top of this: the flows that are added match more of a frame
+    # than its port, so each frame has to be read for them, however seldom they change.
+    yield Scenario("Flow changes during traffic",
+                   "no flow changes, 500 unrelated flows, 10,000 flows", "changes",
+                   frames=flow_frames(10000), flows=with_unrelated)
     for related in (False, True):
         for rate in (0, 100, 1000, 10000):
             if rate == 0 and related:
