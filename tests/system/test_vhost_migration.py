@@ -52,7 +52,8 @@ class Move:
         self.monitor.ask("migrate-set-parameters", **{"max-bandwidth": SLOW})
         self.monitor.ask("migrate", uri=uri)
         self.pinging_until(lambda: self.access("source") == "library")
-        assert self.monitor.ask("query-migrate")["status"] == "active"
+        wait_until(lambda: self.monitor.ask("query-migrate")["status"] == "active",
+                   "the migration to begin")
         return target
 
     def pinging_until(self, predicate, deadline=90.0):

@@ -173,6 +173,7 @@ static void test_a_flood_pushes_out_only_itself(void **state)
 static void test_ports_that_want_all_share(void **state)
 {
 	struct mac_table *table = mac_table_create(1000, 300);
+	unsigned known;
 
 	learn_range(table, 0, 1000, 1, 10);
 	assert_int_equal(mac_table_port_count(table, 1), 1000);
@@ -185,8 +186,10 @@ static void test_ports_that_want_all_share(void **state)
 	// What moves counts where it is now.
 	mac_table_flush(table, 65000, -1);
 	assert_int_equal(mac_table_port_count(table, 65000), 0);
+	known = known_at(table, 5990, 6000, 3); // one of the last may have pushed out another
+	assert_in_range(known, 1, 10);
 	learn_range(table, 5990, 6000, 1, 13);
-	assert_int_equal(mac_table_stats(table).moved, 10);
+	assert_int_equal(mac_table_stats(table).moved, known);
 	assert_int_equal(mac_table_port_count(table, 1) + mac_table_port_count(table, 3),
 		mac_table_count(table));
 	mac_table_destroy(table);
