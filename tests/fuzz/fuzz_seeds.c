@@ -2,7 +2,8 @@
 
 // Writes inputs to start from. fuzz_seeds DIRECTORY FRONT: the frames of the unit tests with FRONT
 // zero bytes in front of each, 2 for fuzz_packet, 1 for fuzz_packet_write. fuzz_seeds DIRECTORY
-// objects: groups and meters for fuzz_objects.
+// objects: groups and meters for fuzz_objects. fuzz_seeds DIRECTORY rings: guests that do as they
+// should for fuzz_rings.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,13 +83,106 @@ static int write_frames(const char *directory, size_t front_size)
 	return status;
 }
 
+// --- Guests ---
+
+#define RING_SIZE 8
+
+struct seed {
+	uint8_t bytes[1024];
+	size_t size;
+};
+
+static void put(struct seed *seed, unsigned value, unsigned bytes)
+{
+	for (; bytes > 0; bytes--, value >>= 8)
+		seed->bytes[seed->size++] = (uint8_t)value;
+}
+
+static void put_descriptor(
+	struct seed *seed, unsigned address, unsigned length, unsigned flags, unsigned word)
+{
+	put(seed, address, 2);
+	put(seed, length, 2);
+	put(seed, flags, 2);
+	put(seed, word, 2);
+}
+
+// Buffers of one, of two and of three pieces, and two in a table at 0x1000 (of `packed` rings 32
+// bytes, in others as they are linked), as fuzz_rings.c wants them.
+static void put_guest(struct seed *seed, bool packed, unsigned kind, bool writable)
+{
+	static const struct {
+		unsigned address, length, flags;
+	} descriptors[RING_SIZE] = {{0x2000, 1500, 0}, {0x2800, 12, 1}, {0x2810, 300, 0},
+		{0x3000, 100, 1}, {0x15f0, 64, 1}, {0x3100, 1000, 0}, {0x1000, 32, 4},
+		{0x4000, 64, 0}};
+	static const uint8_t heads[RING_SIZE] = {0, 1, 3, 6, 7};
+
+	put(seed, kind | packed, 1);
+	put(seed, packed ? RING_SIZE - 1 : 3, 1);
+	put(seed, packed ? 0x8000 : 0, 2);
+	put(seed, packed ? 0x8000 : 0, 2);
+	put(seed, 0, 2);
+	for (unsigned i = 0; i < RING_SIZE; i++)
+		put_descriptor(seed, descriptors[i].address, descriptors[i].length,
+			descriptors[i].flags | writable << 1 | packed << 7, packed ? i : i + 1);
+	if (packed) {
+		put(seed, 0, 8);
+		return;
+	}
+	put(seed, 0, 2);
+	put(seed, 5, 2);
+	for (unsigned i = 0; i < RING_SIZE; i++)
+		put(seed, heads[i], 2);
+	put(seed, 0, 4); // what they want to be told, and up to the next part
+	for (unsigned i = 0; i < 4 + 8 * RING_SIZE + (kind & 2 ? 2u : 0u); i++)
+		put(seed, 0, 1);
+}
+
+static void put_table(struct seed *seed, unsigned step, bool writable)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		put(seed, step, 1);
+		put(seed, 0x1000 + 16 * i, 2);
+		put_descriptor(seed, 0x5000 + 0x400 * i, 500, writable << 1 | !i, 1);
+	}
+}
+
+static int write_rings(const char *directory)
+{
+	int status = 0;
+
+	for (unsigned i = 0; status == 0 && i < 16; i++) {
+		unsigned kind = 4 | (i & 2) | (i & 8); // a long header; interrupts; several buffers
+		struct seed seed = {.size = 0};
+		char name[32];
+
+		put_guest(&seed, i & 1, kind, false);
+		put_guest(&seed, i >> 2 & 1, kind, true);
+		put_table(&seed, 1, false);
+		put_table(&seed, 4, true);
+		put(&seed, 0x0806, 2);         // receive some
+		put(&seed, i % 8 << 8 | 7, 2); // change them and send
+		put(&seed, 0x0009, 2);
+		put(&seed, 0x0109, 2);
+		put(&seed, 0x0308, 2); // another kind of frames
+		put(&seed, 900, 2);
+		put(&seed, 0x0007, 2);
+		snprintf(name, sizeof(name), "rings-%u", i);
+		status = write_seed(directory, name, "", 0, seed.bytes, seed.size);
+	}
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3) {
-		fprintf(stderr, "Usage: fuzz_seeds DIRECTORY FRONT|objects\n");
+		fprintf(stderr, "Usage: fuzz_seeds DIRECTORY FRONT|objects|rings\n");
 		return 2;
 	}
 	if (strcmp(argv[2], "objects") == 0)
 		return write_objects(argv[1]);
+	if (strcmp(argv[2], "rings") == 0)
+		return write_rings(argv[1]);
 	return write_frames(argv[1], strtoul(argv[2], NULL, 10));
 }
