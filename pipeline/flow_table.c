@@ -197,6 +197,9 @@ static void structure_drop(struct flow_table *table, struct lookup *lookup)
 		table->structures[table->n_structures++] = dropped;
 		return;
 	}
+	// The filter may say too much of the next block that gets the bit, which is harmless.
+	if (table->filter && dropped.filter_bit + 1u == table->filter->next_bit)
+		table->filter->next_bit--;
 	flow_table_retire(table, lookup);
 }
 
@@ -336,8 +339,24 @@ static void home_drop(struct flow_table *table, struct group *group, struct look
 // stays constant on average. With the first mask too many, hashes of few rules turn into a block.
 static void reshape_if_due(struct flow_table *table, bool now)
 {
-	if (now || ++table->changes >= changes_before_reshape(table->in_blocks))
+	if (now || table->changes >= changes_before_reshape(table->in_blocks))
 		(void)flow_table_reshape(table);
+}
+
+// A rule that goes, and before it the one that came and was not settled yet, leave the table as it was.
+static void change_note(
+	struct flow_table *table, const struct group *group, struct rule *rule, bool comes)
+{
+	bool in_block = rule->home->kind == &lookup_bits;
+
+	if (comes) {
+		rule->settled = !in_block;
+		table->changes += in_block;
+	} else if (in_block && !rule->settled) {
+		table->changes--;
+	} else if (in_block || group->count < hash_worth(table->n_groups)) {
+		table->changes++;
+	}
 }
 
 // Inserts into the structure that takes rules of `group`, *home, which is NULL if there is none.
@@ -384,6 +403,7 @@ int flow_table_insert(struct flow_table *table, struct rule *rule)
 	table->count++;
 	table->in_blocks += home->kind == &lookup_bits;
 	accelerator_note_insert(table, rule);
+	change_note(table, group, rule, true);
 	reshape_if_due(table, table->n_groups > masks_before &&
 				      hash_worth(table->n_groups) > hash_worth(masks_before));
 	return 0;
@@ -398,6 +418,7 @@ void flow_table_remove(struct flow_table *table, struct rule *rule)
 	table->count--;
 	home->kind->remove(home, rule);
 	accelerator_note_remove(table, rule);
+	change_note(table, group, rule, false);
 	group_unlink(group, rule);
 	rule->home = NULL;
 	if (home->count == 0)

@@ -265,8 +265,10 @@ static void layout_settle(struct layout *layout, struct flow_table *table,
 
 	table->open = NULL;
 	for (unsigned b = 0; b < layout->n_blocks; b++) {
-		for (size_t r = layout->first[b]; r < layout->first[b + 1]; r++)
+		for (size_t r = layout->first[b]; r < layout->first[b + 1]; r++) {
 			layout->rules[r]->home = blocks[b].lookup;
+			layout->rules[r]->settled = true;
+		}
 		if (blocks[b].lookup->count < LOOKUP_BITS_RULES && !layout->filter &&
 			!blocks[b].covered)
 			table->open = blocks[b].lookup;
@@ -275,8 +277,10 @@ static void layout_settle(struct layout *layout, struct flow_table *table,
 		struct group *group = groups[g];
 		struct rule *rule = group->new_hash != group->hash ? group->rules : NULL;
 
-		for (; rule && group->new_hash; rule = rule->next)
+		for (; rule && group->new_hash; rule = rule->next) {
 			rule->home = group->new_hash;
+			rule->settled = true;
+		}
 		group->hash = group->new_hash;
 	}
 	for (unsigned s = 0; s < old->n_structures; s++) {

@@ -27,7 +27,8 @@ static inline size_t hash_worth(size_t masks)
 // Most blocks for so many rules: any two that follow each other have more rules than one can hold.
 #define BLOCKS_MAX(count) (2 * (count) / LOOKUP_BITS_RULES + 1)
 
-// Changes in place until a table with so many rules in blocks is laid out anew.
+// Changes in place, less those that were taken back, until a table with so many rules in blocks is laid
+// out anew.
 static inline size_t changes_before_reshape(size_t in_blocks)
 {
 	return 16 + in_blocks / 8;

@@ -6,7 +6,8 @@
 //
 // Rules of one mask form a group. A group has a hash of its own, or its rules are in the blocks.
 // Changes go in place: into the group's hash, or into the open block, which is the one that takes
-// rules. From time to time, so rarely that it costs each change a constant, the table is reshaped:
+// rules. From time to time, so rarely that it costs each change a constant, and only for changes that
+// have not taken each other back since, the table is reshaped:
 // groups that have become large get a hash, hashes that have become small lose it, and the rules
 // of all others are sorted and packed into new blocks. Then one new view replaces the old.
 //
@@ -88,7 +89,7 @@ struct flow_table {
 	struct lookup *open;   // block, or NULL
 	size_t count;          // rules
 	size_t in_blocks;      // of them
-	size_t changes;        // since the last reshaping
+	size_t changes; // rules in blocks that are not settled, and settled ones that went
 	// The one in use is accelerators[live], the one that is being built the other; each or NULL.
 	struct accelerator *accelerators[2];
 	unsigned live;

@@ -41,6 +41,7 @@ struct rule {
 	struct lookup *home;
 	struct rule *next, *previous;
 	uint16_t priority;
+	bool settled;      // control: its place is where a new layout of the table would have it
 	uint16_t slots[2]; // control: in its table's accelerators
 	struct packet_key value;
 	struct packet_key mask;
