@@ -51,9 +51,8 @@ struct classifier_job {
 	const struct classifier *classifier;
 	struct classifier_rules rules; // owned
 	void *state;                   // what was built; NULL: nothing
-	// Control only.
-	struct flow_table *table; // NULL: nobody wants the result any more
-	uint64_t started_ms;
+	uint64_t took_ms;              // of processor time, to build it
+	struct flow_table *table;      // control only; NULL: nobody wants the result any more
 };
 
 // Any one thread.
