@@ -44,27 +44,22 @@ struct burst {
 	struct execution_progress progress[PIPELINE_BURST];
 };
 
-static inline void count_hit(struct pipeline_reader *reader, const struct installed_flow *flow,
-	const struct packet *packet, uint64_t now_ms)
-{
-	struct flow_counters *counters = flow_counters_of(reader, flow->counter);
-
-	// One writer: plain additions, but stores that a reader of statistics sees whole.
-	__atomic_store_n(&counters->packets, counters->packets + 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&counters->bytes, counters->bytes + packet->length, __ATOMIC_RELAXED);
-	if (counters->used_ms != now_ms)
-		__atomic_store_n(&counters->used_ms, now_ms, __ATOMIC_RELAXED);
-}
-
 static inline void count_hits(struct pipeline_reader *reader, const struct installed_flow *flow,
 	unsigned packets, uint64_t bytes, uint64_t now_ms)
 {
 	struct flow_counters *counters = flow_counters_of(reader, flow->counter);
 
+	// One writer: plain additions, but stores that a reader of statistics sees whole.
 	__atomic_store_n(&counters->packets, counters->packets + packets, __ATOMIC_RELAXED);
 	__atomic_store_n(&counters->bytes, counters->bytes + bytes, __ATOMIC_RELAXED);
 	if (counters->used_ms != now_ms)
 		__atomic_store_n(&counters->used_ms, now_ms, __ATOMIC_RELAXED);
+}
+
+static inline void count_hit(struct pipeline_reader *reader, const struct installed_flow *flow,
+	const struct packet *packet, uint64_t now_ms)
+{
+	count_hits(reader, flow, 1, packet->length, now_ms);
 }
 
 static inline void count_lookups(
