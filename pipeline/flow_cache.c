@@ -7,6 +7,7 @@
 #include <x86intrin.h>
 
 #include "pipeline/flow_cache_private.h"
+#include "pipeline/key_words.h"
 
 // What a reader remembers, and when it does. How it gets there is in flow_cache_record.c, control's
 // part in flow_cache_control.c.
@@ -165,27 +166,12 @@ bool cache_way_holds(const struct burst *burst, struct cache_way *way)
 	return true;
 }
 
-static inline uint32_t hash_key(const struct flow_cache *cache, const uint64_t *words, unsigned n)
+static inline __attribute__((always_inline)) uint32_t hash_key(
+	const struct flow_cache *cache, const uint64_t *words, unsigned n)
 {
-	uint64_t sum = 0;
+	uint64_t sum = hash_words(cache->keys, words, n);
 
-	for (unsigned w = 0; w < n; w += 2) {
-		uint64_t second = w + 1 < n ? words[w + 1] : 0;
-		unsigned __int128 product = (unsigned __int128)(words[w] ^ cache->keys[w]) *
-					    (second ^ cache->keys[w + 1]);
-
-		sum += (uint64_t)product ^ (uint64_t)(product >> 64);
-	}
 	return (uint32_t)(sum ^ sum >> 32);
-}
-
-static inline bool words_equal(const uint64_t *a, const uint64_t *b, unsigned n)
-{
-	uint64_t difference = 0;
-
-	for (unsigned w = 0; w < n; w++)
-		difference |= a[w] ^ b[w];
-	return difference == 0;
 }
 
 static inline __attribute__((always_inline)) void probes_pack(

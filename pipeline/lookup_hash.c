@@ -7,8 +7,7 @@
 // six pointers and a count of the entries that wanted to be here and went on to a later bucket. A
 // reader looks at the next bucket only if that count is not zero, so removals leave no tombstones.
 //
-// The hash is a sum of folded 64x64 products of word pairs with random keys, which each array of
-// buckets draws anew: senders of packets cannot aim at collisions because they do not know the keys.
+// Each array of buckets draws the keys of its hash (pipeline/key_words.h) anew.
 //
 // No entry lies further than REACH_MAX buckets behind its home. Where chance would have it so, the
 // rules move to an array of twice the size with other keys. So a lookup has a bound that is known.
@@ -27,6 +26,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "pipeline/key_words.h"
 #include "pipeline/lookup.h"
 
 #define BUCKET_SLOTS 6
@@ -75,25 +75,6 @@ static struct hash *hash_of(struct lookup *lookup)
 
 // --- Hash values ---
 
-static inline uint64_t fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static inline __attribute__((always_inline)) uint64_t hash_words(
-	const uint64_t *keys, const uint64_t *words, unsigned n)
-{
-	uint64_t sum = 0;
-
-	for (unsigned w = 0; w + 1 < n; w += 2)
-		sum += fold(words[w] ^ keys[w], words[w + 1] ^ keys[w + 1]);
-	if (n % 2)
-		sum += fold(words[n - 1] ^ keys[n - 1], keys[n]);
-	return sum;
-}
-
 static inline __attribute__((always_inline)) void pack_words(
 	const struct hash *hash, const struct packet_key *key, uint64_t *words, unsigned n)
 {
@@ -101,16 +82,6 @@ static inline __attribute__((always_inline)) void pack_words(
 
 	for (unsigned w = 0; w < n; w++)
 		words[w] = from[hash->word_index[w]] & hash->word_mask[w];
-}
-
-static inline __attribute__((always_inline)) bool words_equal(
-	const uint64_t *a, const uint64_t *b, unsigned n)
-{
-	uint64_t difference = 0;
-
-	for (unsigned w = 0; w < n; w++)
-		difference |= a[w] ^ b[w];
-	return difference == 0;
 }
 
 static inline uint16_t hash_tag(uint64_t hash)
