@@ -7,8 +7,6 @@
 
 #include "pipeline/flow_table_private.h"
 
-#define CHAINS_MIN 16
-
 // --- Readers ---
 
 // Which packets of `wanted` may still find something better in structures of at most `priority`?
@@ -205,75 +203,31 @@ static void structure_drop(struct flow_table *table, struct lookup *lookup)
 
 // --- Groups (control thread) ---
 
-static unsigned mask_chain(const struct flow_table *table, const struct packet_key *mask)
+static struct group *group_find(const struct flow_table *table, const struct packet_key *mask)
 {
-	const uint64_t *words = (const uint64_t *)mask;
-	uint64_t sum = 0;
-
-	for (unsigned w = 0; w < KEY_WORDS; w++)
-		sum = (sum ^ words[w]) * UINT64_C(0x9e3779b97f4a7c15) + (sum >> 31);
-	return (unsigned)(sum >> 32) & (table->n_chains - 1);
-}
-
-static struct group **group_slot(struct flow_table *table, const struct packet_key *mask)
-{
-	struct group **slot = &table->chains[mask_chain(table, mask)];
-
-	while (*slot && memcmp(&(*slot)->mask, mask, sizeof *mask) != 0)
-		slot = &(*slot)->next;
-	return slot;
-}
-
-static void chains_grow(struct flow_table *table)
-{
-	struct group **old = table->chains;
-	unsigned n_old = table->n_chains;
-	struct group **chains = calloc(n_old * 2, sizeof *chains);
-
-	if (!chains)
-		return; // chains just get longer
-	table->chains = chains;
-	table->n_chains = n_old * 2;
-	for (unsigned c = 0; c < n_old; c++) {
-		while (old[c]) {
-			struct group *group = old[c];
-			struct group **head = &chains[mask_chain(table, &group->mask)];
-
-			old[c] = group->next;
-			group->next = *head;
-			*head = group;
-		}
-	}
-	free(old);
+	return (struct group *)mask_map_find(&table->groups, mask, 0);
 }
 
 static struct group *group_get(struct flow_table *table, const struct packet_key *mask)
 {
-	struct group *group = *group_slot(table, mask);
+	struct group *group = group_find(table, mask);
 
 	if (group)
 		return group;
 	group = aligned_alloc(_Alignof(struct group), sizeof *group);
 	if (!group)
 		return NULL;
-	if (table->n_groups >= table->n_chains)
-		chains_grow(table);
 	memset(group, 0, sizeof *group);
-	group->mask = *mask;
-	*group_slot(table, mask) = group;
-	table->n_groups++;
+	group->node.mask = *mask;
+	mask_map_insert(&table->groups, &group->node);
 	return group;
 }
 
 static void group_drop_if_empty(struct flow_table *table, struct group *group)
 {
-	struct group **slot;
-
 	if (group->count > 0)
 		return;
-	slot = group_slot(table, &group->mask);
-	*slot = group->next;
-	table->n_groups--;
+	mask_map_remove(&table->groups, &group->node);
 	free(group);
 }
 
@@ -303,15 +257,14 @@ static void group_unlink(struct group *group, struct rule *rule)
 // The structure that takes rules of `group`; made if need be, and then not yet published.
 static struct lookup *home_for(struct flow_table *table, struct group *group)
 {
-	bool only = table->n_groups == 1 && group->count == 0;
+	bool only = table->groups.count == 1 && group->count == 0;
 	struct lookup *lookup;
 
 	if (group->hash)
 		return group->hash;
 	if (!only && table->open && table->open->count < LOOKUP_BITS_RULES)
 		return table->open;
-	lookup = (only ? &lookup_hash : &lookup_bits)
-			 ->create(&group->mask, table->retirement);
+	lookup = (only ? &lookup_hash : &lookup_bits)->create(&group->node.mask, table->retirement);
 	if (!lookup)
 		return NULL;
 	if (structure_add(table, lookup) != 0) {
@@ -354,7 +307,7 @@ static void change_note(
 		table->changes += in_block;
 	} else if (in_block && !rule->settled) {
 		table->changes--;
-	} else if (in_block || group->count < hash_worth(table->n_groups)) {
+	} else if (in_block || group->count < hash_worth(table->groups.count)) {
 		table->changes++;
 	}
 }
@@ -377,7 +330,7 @@ static int home_insert(
 
 int flow_table_insert(struct flow_table *table, struct rule *rule)
 {
-	unsigned masks_before = table->n_groups;
+	size_t masks_before = table->groups.count;
 	struct group *group = group_get(table, &rule->mask);
 	struct lookup *home;
 	int error;
@@ -404,14 +357,14 @@ int flow_table_insert(struct flow_table *table, struct rule *rule)
 	table->in_blocks += home->kind == &lookup_bits;
 	accelerator_note_insert(table, rule);
 	change_note(table, group, rule, true);
-	reshape_if_due(table, table->n_groups > masks_before &&
-				      hash_worth(table->n_groups) > hash_worth(masks_before));
+	reshape_if_due(table, table->groups.count > masks_before &&
+				      hash_worth(table->groups.count) > hash_worth(masks_before));
 	return 0;
 }
 
 void flow_table_remove(struct flow_table *table, struct rule *rule)
 {
-	struct group *group = *group_slot(table, &rule->mask);
+	struct group *group = group_find(table, &rule->mask);
 	struct lookup *home = rule->home;
 
 	table->in_blocks -= home->kind == &lookup_bits;
@@ -434,9 +387,7 @@ struct flow_table *flow_table_create(struct retirement retirement)
 	if (!table)
 		return NULL;
 	table->retirement = retirement;
-	table->n_chains = CHAINS_MIN;
-	table->chains = calloc(CHAINS_MIN, sizeof *table->chains);
-	if (!table->chains || flow_table_publish(table) != 0) {
+	if (mask_map_init(&table->groups) != 0 || flow_table_publish(table) != 0) {
 		flow_table_destroy(table);
 		return NULL;
 	}
@@ -450,15 +401,7 @@ void flow_table_destroy(struct flow_table *table)
 	accelerator_end(table);
 	for (unsigned s = 0; s < table->n_structures; s++)
 		table->structures[s].lookup->kind->destroy(table->structures[s].lookup);
-	for (unsigned c = 0; table->chains && c < table->n_chains; c++) {
-		while (table->chains[c]) {
-			struct group *group = table->chains[c];
-
-			table->chains[c] = group->next;
-			free(group);
-		}
-	}
-	free(table->chains);
+	mask_map_end(&table->groups);
 	free(table->structures);
 	free(table->filter);
 	free(table->view);

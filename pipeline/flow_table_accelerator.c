@@ -193,15 +193,16 @@ static struct accelerator *accelerator_make(const struct flow_table *table)
 {
 	struct accelerator *accelerator =
 		calloc(1, sizeof *accelerator + table->in_blocks * sizeof accelerator->rules[0]);
+	const struct mask_node *node = NULL;
 
 	if (!accelerator)
 		return NULL;
-	for (unsigned c = 0; c < table->n_chains; c++) {
-		for (const struct group *group = table->chains[c]; group; group = group->next) {
-			for (struct rule *rule = group->rules; rule; rule = rule->next) {
-				if (rule->home->kind == &lookup_bits)
-					accelerator->rules[accelerator->count++] = rule;
-			}
+	while ((node = mask_map_next(&table->groups, node))) {
+		struct rule *rule = ((const struct group *)node)->rules;
+
+		for (; rule; rule = rule->next) {
+			if (rule->home->kind == &lookup_bits)
+				accelerator->rules[accelerator->count++] = rule;
 		}
 	}
 	qsort(accelerator->rules, accelerator->count, sizeof accelerator->rules[0], rule_order);

@@ -24,7 +24,7 @@ static int group_order(const void *a, const void *b)
 
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
-	return memcmp(&x->mask, &y->mask, sizeof x->mask);
+	return memcmp(&x->node.mask, &y->node.mask, sizeof x->node.mask);
 }
 
 int rule_order(const void *a, const void *b)
@@ -36,16 +36,15 @@ int rule_order(const void *a, const void *b)
 
 static struct group **groups_sorted(const struct flow_table *table)
 {
-	struct group **groups = malloc((table->n_groups + 1) * sizeof *groups);
-	unsigned count = 0;
+	struct group **groups = malloc((table->groups.count + 1) * sizeof *groups);
+	struct mask_node *node = NULL;
+	size_t count = 0;
 
 	if (!groups)
 		return NULL;
-	for (unsigned c = 0; c < table->n_chains; c++) {
-		for (struct group *group = table->chains[c]; group; group = group->next) {
-			group->new_hash = NULL;
-			groups[count++] = group;
-		}
+	while ((node = mask_map_next(&table->groups, node))) {
+		groups[count] = (struct group *)node;
+		groups[count++]->new_hash = NULL;
 	}
 	qsort(groups, count, sizeof *groups, group_order);
 	return groups;
@@ -53,7 +52,7 @@ static struct group **groups_sorted(const struct flow_table *table)
 
 static struct lookup *hash_build(const struct flow_table *table, const struct group *group)
 {
-	struct lookup *hash = lookup_hash.create(&group->mask, table->retirement);
+	struct lookup *hash = lookup_hash.create(&group->node.mask, table->retirement);
 
 	for (struct rule *rule = group->rules; hash && rule; rule = rule->next) {
 		if (lookup_hash.insert(hash, rule) != 0) {
@@ -68,10 +67,10 @@ static struct lookup *hash_build(const struct flow_table *table, const struct gr
 static int layout_hashes(
 	struct layout *layout, const struct flow_table *table, struct group *const groups[])
 {
-	for (unsigned g = 0; g < table->n_groups && g < HASHES_MAX; g++) {
+	for (unsigned g = 0; g < table->groups.count && g < HASHES_MAX; g++) {
 		struct group *group = groups[g];
 
-		if (group->count < hash_worth(table->n_groups))
+		if (group->count < hash_worth(table->groups.count))
 			break; // the others are smaller
 		group->new_hash = group->hash ? group->hash : hash_build(table, group);
 		if (!group->new_hash)
@@ -205,7 +204,7 @@ static int layout_blocks(
 {
 	unsigned n_blocks;
 
-	for (unsigned g = 0; g < table->n_groups; g++) {
+	for (unsigned g = 0; g < table->groups.count; g++) {
 		struct rule *rule = groups[g]->new_hash ? NULL : groups[g]->rules;
 
 		for (; rule; rule = rule->next)
@@ -239,7 +238,7 @@ static void layout_undo(
 {
 	for (unsigned b = 0; b < layout->n_blocks; b++)
 		lookup_bits.destroy(layout->structures[layout->n_structures - 1 - b].lookup);
-	for (unsigned g = 0; g < table->n_groups; g++) {
+	for (unsigned g = 0; g < table->groups.count; g++) {
 		if (groups[g]->new_hash && groups[g]->new_hash != groups[g]->hash)
 			lookup_hash.destroy(groups[g]->new_hash);
 	}
@@ -273,7 +272,7 @@ static void layout_settle(struct layout *layout, struct flow_table *table,
 			!blocks[b].covered)
 			table->open = blocks[b].lookup;
 	}
-	for (unsigned g = 0; g < table->n_groups; g++) {
+	for (unsigned g = 0; g < table->groups.count; g++) {
 		struct group *group = groups[g];
 		struct rule *rule = group->new_hash != group->hash ? group->rules : NULL;
 
@@ -320,8 +319,8 @@ static bool layout_is_needed(const struct flow_table *table, struct group *const
 {
 	if (table->in_blocks > 0)
 		return true;
-	for (unsigned g = 0; g < table->n_groups; g++) {
-		if (g >= HASHES_MAX || groups[g]->count < hash_worth(table->n_groups))
+	for (unsigned g = 0; g < table->groups.count; g++) {
+		if (g >= HASHES_MAX || groups[g]->count < hash_worth(table->groups.count))
 			return true;
 	}
 	return false;
@@ -341,7 +340,7 @@ int flow_table_reshape(struct flow_table *table)
 	}
 	layout.rules = malloc((table->count + 1) * sizeof *layout.rules);
 	layout.first = malloc((n_blocks + 1) * sizeof *layout.first);
-	layout.structures = malloc((table->n_groups + n_blocks) * sizeof *layout.structures);
+	layout.structures = malloc((table->groups.count + n_blocks) * sizeof *layout.structures);
 	if (!groups || !layout.rules || !layout.first || !layout.structures) {
 		free(layout.structures);
 		error = -ENOMEM;

@@ -25,11 +25,11 @@
 #include "pipeline/flow_table.h"
 #include "pipeline/flow_table_policy.h"
 #include "pipeline/lookup_bits.h"
+#include "pipeline/mask_map.h"
 
 struct group {
-	struct packet_key mask;
-	struct group *next; // in the hash chain
-	struct rule *rules; // list
+	struct mask_node node; // of kind 0
+	struct rule *rules;    // list
 	size_t count;
 	struct lookup *hash;     // or NULL: in blocks
 	struct lookup *new_hash; // while reshaping
@@ -80,9 +80,7 @@ struct flow_table {
 	struct view *view; // readers: acquire; control: replaced as a whole
 	struct retirement retirement;
 	// Control, from here on.
-	struct group **chains;
-	unsigned n_chains; // a power of two
-	unsigned n_groups;
+	struct mask_map groups;
 	struct placed *structures; // those of the view
 	unsigned n_structures;
 	struct filter *filter; // of the view

@@ -94,6 +94,6 @@ void flow_table_shape(const struct flow_table *table, struct flow_table_shape *s
 		classifier_shape(accelerator_live(table), shape);
 	shape->steps = lookup_cost_steps(&shape->worst);
 	shape->cycles = lookup_cost_cycles(&shape->worst, shape->memory);
-	shape->memory += sizeof *table + table->n_chains * sizeof table->chains[0] +
-			 table->n_groups * sizeof(struct group);
+	shape->memory += sizeof *table + table->groups.n_chains * sizeof table->groups.chains[0] +
+			 table->groups.count * sizeof(struct group);
 }

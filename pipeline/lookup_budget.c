@@ -8,9 +8,9 @@
 
 #include "pipeline/classifier.h"
 #include "pipeline/flow_table_policy.h"
+#include "pipeline/mask_map.h"
 
 #define TABLES (UINT8_MAX + 1)
-#define CHAINS_MIN 16
 #define KEY_BYTES (KEY_WORDS * 8)
 
 // A hash in which chance puts rules badly costs so much; pipeline/lookup_hash.c bounds it.
@@ -18,20 +18,21 @@
 // A classifier divides the rules into so many tries, which take a step for each byte, in words of four.
 #define TRIES 8
 
+enum mask_kind {
+	MASK_PLAIN,
+	MASK_RANGED, // ports are ranges: its rules have many masks
+};
+
 struct budget_mask {
-	struct packet_key mask;
-	bool ranged; // ports are ranges: its rules have many masks
+	struct mask_node node;
 	size_t users, rules;
-	struct budget_mask *next; // in the chain
 	TAILQ_ENTRY(budget_mask) large;
 };
 
 TAILQ_HEAD(mask_list, budget_mask);
 
 struct budget_table {
-	struct budget_mask **chains;
-	size_t n_chains; // a power of two
-	size_t n_masks;  // with users
+	struct mask_map masks;        // with users
 	size_t in_use, ranged_in_use; // masks with rules
 	size_t rules;
 	uint32_t byte_users[KEY_BYTES]; // masks with rules that look at it
@@ -61,49 +62,10 @@ static struct packet_key mask_of(const struct match *match)
 	return mask;
 }
 
-static size_t mask_chain(const struct packet_key *mask, bool ranged, size_t n_chains)
+static enum mask_kind kind_of(const struct match *match)
 {
-	const uint64_t *words = (const uint64_t *)mask;
-	uint64_t sum = ranged;
-
-	for (unsigned w = 0; w < KEY_WORDS; w++)
-		sum = (sum ^ words[w]) * UINT64_C(0x9e3779b97f4a7c15) + (sum >> 31);
-	return (size_t)(sum >> 32) & (n_chains - 1);
-}
-
-static struct budget_mask **mask_slot(
-	const struct budget_table *table, const struct packet_key *mask, bool ranged)
-{
-	struct budget_mask **slot = &table->chains[mask_chain(mask, ranged, table->n_chains)];
-
-	while (*slot &&
-		((*slot)->ranged != ranged || memcmp(&(*slot)->mask, mask, sizeof *mask) != 0))
-		slot = &(*slot)->next;
-	return slot;
-}
-
-// Not having memory for more chains only makes them longer.
-static void chains_grow(struct budget_table *table)
-{
-	size_t n_chains = table->n_chains * 2;
-	struct budget_mask **chains = calloc(n_chains, sizeof *chains);
-
-	if (!chains)
-		return;
-	for (size_t c = 0; c < table->n_chains; c++) {
-		while (table->chains[c]) {
-			struct budget_mask *mask = table->chains[c];
-			struct budget_mask **head =
-				&chains[mask_chain(&mask->mask, mask->ranged, n_chains)];
-
-			table->chains[c] = mask->next;
-			mask->next = *head;
-			*head = mask;
-		}
-	}
-	free(table->chains);
-	table->chains = chains;
-	table->n_chains = n_chains;
+	return range_in_use(match->tp_src) || range_in_use(match->tp_dst) ? MASK_RANGED
+									  : MASK_PLAIN;
 }
 
 static struct budget_table *table_get(struct lookup_budget *budget, uint8_t number)
@@ -115,9 +77,7 @@ static struct budget_table *table_get(struct lookup_budget *budget, uint8_t numb
 	table = calloc(1, sizeof *table);
 	if (!table)
 		return NULL;
-	table->n_chains = CHAINS_MIN;
-	table->chains = calloc(CHAINS_MIN, sizeof *table->chains);
-	if (!table->chains) {
+	if (mask_map_init(&table->masks) != 0) {
 		free(table);
 		return NULL;
 	}
@@ -131,23 +91,20 @@ struct budget_mask *lookup_budget_enter(
 {
 	struct budget_table *table = table_get(budget, table_number);
 	struct packet_key key = mask_of(match);
-	bool ranged = range_in_use(match->tp_src) || range_in_use(match->tp_dst);
+	enum mask_kind kind = kind_of(match);
 	struct budget_mask *mask;
 
 	if (!table)
 		return NULL;
-	mask = *mask_slot(table, &key, ranged);
+	mask = (struct budget_mask *)mask_map_find(&table->masks, &key, kind);
 	if (!mask) {
 		mask = aligned_alloc(_Alignof(struct budget_mask), sizeof *mask);
 		if (!mask)
 			return NULL;
 		memset(mask, 0, sizeof *mask);
-		mask->mask = key;
-		mask->ranged = ranged;
-		if (table->n_masks >= table->n_chains)
-			chains_grow(table);
-		*mask_slot(table, &key, ranged) = mask;
-		table->n_masks++;
+		mask->node.mask = key;
+		mask->node.kind = kind;
+		mask_map_insert(&table->masks, &mask->node);
 	}
 	mask->users++;
 	return mask;
@@ -160,23 +117,22 @@ void lookup_budget_leave(
 
 	if (--mask->users > 0)
 		return;
-	*mask_slot(table, &mask->mask, mask->ranged) = mask->next;
-	table->n_masks--;
+	mask_map_remove(&table->masks, &mask->node);
 	free(mask);
 }
 
 static bool is_large(const struct budget_mask *mask)
 {
-	return !mask->ranged && mask->rules >= hash_worth(FLOW_TABLE_FEW_MASKS);
+	return mask->node.kind == MASK_PLAIN && mask->rules >= hash_worth(FLOW_TABLE_FEW_MASKS);
 }
 
 // A mask gets its first rule, or loses the last one.
 static void mask_use(struct budget_table *table, const struct budget_mask *mask, int change)
 {
-	const uint8_t *bytes = (const uint8_t *)&mask->mask;
+	const uint8_t *bytes = (const uint8_t *)&mask->node.mask;
 
 	table->in_use += (size_t)change;
-	table->ranged_in_use += (size_t)(mask->ranged ? change : 0);
+	table->ranged_in_use += (size_t)(mask->node.kind == MASK_RANGED ? change : 0);
 	for (unsigned b = 0; b < KEY_BYTES; b++) {
 		if (bytes[b])
 			table->byte_users[b] += (uint32_t)change;
@@ -281,16 +237,8 @@ void lookup_budget_destroy(struct lookup_budget *budget)
 	for (unsigned t = 0; budget && t < TABLES; t++) {
 		struct budget_table *table = budget->tables[t];
 
-		for (size_t c = 0; table && c < table->n_chains; c++) {
-			while (table->chains[c]) {
-				struct budget_mask *mask = table->chains[c];
-
-				table->chains[c] = mask->next;
-				free(mask);
-			}
-		}
 		if (table)
-			free(table->chains);
+			mask_map_end(&table->masks);
 		free(table);
 	}
 	free(budget);
