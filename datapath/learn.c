@@ -9,6 +9,7 @@
 
 #include "datapath/clock.h"
 #include "datapath/datapath.h"
+#include "datapath/event_ring.h"
 #include "datapath/pmd.h"
 
 #define LEARN_BATCH 64
@@ -24,17 +25,8 @@ struct learn_event {
 
 int learner_init(struct learner *learner)
 {
-	ssize_t size = rte_ring_get_memsize_elem(sizeof(struct learn_event), LEARN_RING);
-	struct rte_ring *ring = size > 0 ? aligned_alloc(RTE_CACHE_LINE_SIZE,
-						   RTE_ALIGN((size_t)size, RTE_CACHE_LINE_SIZE))
-					 : NULL;
-
-	if (ring && rte_ring_init(ring, "learn", LEARN_RING, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0) {
-		free(ring);
-		ring = NULL;
-	}
-	learner->ring = ring;
-	return ring ? 0 : -ENOMEM;
+	learner->ring = event_ring_create("learn", sizeof(struct learn_event), LEARN_RING);
+	return learner->ring ? 0 : -ENOMEM;
 }
 
 void learner_end(struct learner *learner)

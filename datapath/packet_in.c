@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_mbuf.h>
@@ -12,6 +11,7 @@
 
 #include "datapath/bridge.h"
 #include "datapath/datapath.h"
+#include "datapath/event_ring.h"
 #include "datapath/mbuf_tail.h"
 #include "datapath/metering.h"
 #include "datapath/pmd.h"
@@ -32,17 +32,7 @@ static_assert(sizeof(struct packet_in_event) % 4 == 0, "as rte_ring wants its el
 
 struct rte_ring *packet_in_ring_create(void)
 {
-	ssize_t size = rte_ring_get_memsize_elem(sizeof(struct packet_in_event), PACKET_IN_RING);
-	struct rte_ring *ring = size > 0 ? aligned_alloc(RTE_CACHE_LINE_SIZE,
-						   RTE_ALIGN((size_t)size, RTE_CACHE_LINE_SIZE))
-					 : NULL;
-
-	if (ring && rte_ring_init(ring, "packet_in", PACKET_IN_RING,
-			    RING_F_SP_ENQ | RING_F_SC_DEQ) != 0) {
-		free(ring);
-		return NULL;
-	}
-	return ring;
+	return event_ring_create("packet_in", sizeof(struct packet_in_event), PACKET_IN_RING);
 }
 
 int packet_in_limit(struct bridge *bridge, uint32_t rate, uint32_t burst)
