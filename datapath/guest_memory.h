@@ -36,42 +36,38 @@ static inline bool guest_memory_has(
 }
 
 // Where guest-physical `address` is mapped, or NULL. *length, which is not 0, becomes less if it
-// goes beyond the region: what comes then may be in another one. `hint` as below.
+// goes beyond the region: what comes then may be in another one. `hint` remembers the region, which
+// is mostly that of the time before.
 static inline uint8_t *guest_memory_part(
-	const struct guest_memory *memory, unsigned *hint, uint64_t address, uint32_t *length)
+	const struct guest_memory *memory, unsigned *hint, uint64_t address, uint64_t *length)
 {
-	for (unsigned i = 0; i < memory->count; i++) {
-		const struct guest_region *region = &memory->regions[i];
-		uint64_t offset = address - region->start;
+	const struct guest_region *region = &memory->regions[*hint];
 
-		if (offset >= region->size)
-			continue;
-		if (*length > region->size - offset)
-			*length = (uint32_t)(region->size - offset);
+	// Written so that no sum can wrap.
+	if (__builtin_expect(address - region->start >= region->size, 0)) {
+		unsigned i = 0;
+
+		while (i < memory->count &&
+			address - memory->regions[i].start >= memory->regions[i].size)
+			i++;
+		if (i == memory->count)
+			return NULL;
 		*hint = i;
-		return region->host + offset;
+		region = &memory->regions[i];
 	}
-	return NULL;
+	address -= region->start;
+	if (*length > region->size - address)
+		*length = region->size - address;
+	return region->host + address;
 }
 
 // Where `length` bytes at guest-physical `address` are mapped, or NULL if they are not, or not all
-// in one region. `hint` remembers the region, which is mostly that of the time before.
+// in one region.
 static inline uint8_t *guest_memory_at(
 	const struct guest_memory *memory, unsigned *hint, uint64_t address, uint64_t length)
 {
-	const struct guest_region *region = &memory->regions[*hint];
-	uint64_t offset = address - region->start;
+	uint64_t part = length;
+	uint8_t *host = guest_memory_part(memory, hint, address, &part);
 
-	// Written so that no sum can wrap.
-	if (__builtin_expect(offset < region->size && length <= region->size - offset, 1))
-		return region->host + offset;
-	for (unsigned i = 0; i < memory->count; i++) {
-		region = &memory->regions[i];
-		offset = address - region->start;
-		if (offset < region->size && length <= region->size - offset) {
-			*hint = i;
-			return region->host + offset;
-		}
-	}
-	return NULL;
+	return part == length ? host : NULL;
 }

@@ -93,21 +93,20 @@ static bool piece_add(
 bool vhost_chain_add(struct vhost_ring *ring, struct vhost_chain_set *set,
 	struct vhost_chain *chain, const struct vhost_descriptor *descriptor)
 {
-	uint64_t address = descriptor->address;
-	uint32_t left = descriptor->length, part;
+	uint64_t address = descriptor->address, part;
+	uint32_t left = descriptor->length;
 
 	// What is only read may be said to be writable: a common driver says so in its tables.
 	if ((ring->writable && !(descriptor->flags & VRING_DESC_F_WRITE)) ||
 		chain->length + left < left)
 		return false;
 	// What is one string of bytes to the guest may lie in several of its regions.
-	for (; left > 0; left -= part, address += part) {
-		uint8_t *data = guest_memory_at(ring->memory, &ring->region, address, left);
+	for (; left > 0; left -= (uint32_t)part, address += part) {
+		uint8_t *data;
 
 		part = left;
-		if (!data)
-			data = guest_memory_part(ring->memory, &ring->region, address, &part);
-		if (!data || !piece_add(set, chain, data, part))
+		data = guest_memory_part(ring->memory, &ring->region, address, &part);
+		if (!data || !piece_add(set, chain, data, (uint32_t)part))
 			return false;
 	}
 	return true;

@@ -7,7 +7,7 @@
 //
 // The driver is a guest and its memory hostile: it may change at any time, and nothing in it need
 // make sense. Every descriptor is read once, by whole words, and only the copy is judged; every
-// address goes through guest_memory_at(); every chain has an end. What a guest does wrong harms its
+// address goes through guest_memory.h; every chain has an end. What a guest does wrong harms its
 // own frames.
 //
 // Use: collect some chains, move bytes, give the chains back or keep them for a while, and once per
