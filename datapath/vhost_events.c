@@ -111,9 +111,8 @@ static void tx_queues_assign(struct port_vhost *vhost)
 // What messages of the vhost-user protocol do to rings that threads may be using.
 enum message_scope {
 	MESSAGE_DEVICE,     // anything: all that are not named
-	MESSAGE_NOTHING,    // nothing
+	MESSAGE_NOTHING,    // nothing, or what on_ring_changed() sees to
 	MESSAGE_RING,       // something to one ring
-	MESSAGE_ENABLE,     // switches one ring on or off
 	MESSAGE_INTERRUPTS, // has another eventfd for one ring
 	MESSAGE_MEMORY,     // anything, and the guest's memory is another
 	MESSAGE_ANNOUNCE,   // nothing, but has an address of the guest that others should learn
@@ -130,7 +129,7 @@ static const uint8_t message_scopes[64] = {
 	[14] = MESSAGE_NOTHING,    // SET_VRING_ERR
 	[15] = MESSAGE_NOTHING,    // GET_PROTOCOL_FEATURES
 	[17] = MESSAGE_NOTHING,    // GET_QUEUE_NUM
-	[18] = MESSAGE_ENABLE,     // SET_VRING_ENABLE
+	[18] = MESSAGE_NOTHING,    // SET_VRING_ENABLE
 	[19] = MESSAGE_ANNOUNCE,   // SEND_RARP
 	[20] = MESSAGE_NOTHING,    // NET_SET_MTU
 	[21] = MESSAGE_NOTHING,    // SET_BACKEND_REQ_FD
