@@ -17,6 +17,7 @@
 #include "datapath/classifier_acl.h"
 #include "pipeline/flow_text.h"
 #include "pipeline/pipeline.h"
+#include "tests/bench/counting_sink.h"
 
 #define FRAME_SPACE 128
 #define HEADROOM 64
@@ -30,21 +31,6 @@ struct frames {
 		uint8_t data[FRAME_SPACE - HEADROOM - 2];
 	} items[FRAMES_MAX];
 };
-
-struct sink {
-	struct pipeline_sink sink;
-	uint64_t sent, dropped;
-};
-
-static void sink_output(struct pipeline_sink *sink, struct packet *packet, uint16_t port)
-{
-	((struct sink *)sink)->sent++;
-}
-
-static void sink_drop(struct pipeline_sink *sink, struct packet *packet, enum drop_reason reason)
-{
-	((struct sink *)sink)->dropped++;
-}
 
 static void free_now(void *context, void (*free_fn)(void *), void *memory)
 {
@@ -140,8 +126,8 @@ static int cycles_order(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double round_cycles(
-	struct pipeline *pipeline, const struct frames *frames, unsigned burst, struct sink *sink)
+static double round_cycles(struct pipeline *pipeline, const struct frames *frames, unsigned burst,
+	struct counting_sink *sink)
 {
 	static uint8_t ring[RING][FRAME_SPACE] __attribute__((aligned(64)));
 	static uint64_t cycles[FRAMES_MAX];
@@ -173,7 +159,7 @@ int main(int argc, char **argv)
 {
 	char *eal[] = {argv[0], "--no-huge", "-m", "512", "--no-shconf", "--no-pci",
 		"--no-telemetry", "--lcores=0@0", "--log-level=*:3", NULL};
-	struct sink sink = {.sink = {.output = sink_output, .drop = sink_drop}};
+	struct counting_sink sink = counting_sink_make();
 	unsigned burst = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : PIPELINE_BURST;
 	unsigned rounds = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 9;
 	struct pipeline_table_stats stats;

@@ -6,6 +6,7 @@
 
 #include "pipeline/flow_text.h"
 #include "pipeline/pipeline.h"
+#include "tests/bench/counting_sink.h"
 
 // What the pipeline alone costs per packet: bursts of 32 UDP frames in memory, sent nowhere. Prints
 // TSC cycles per packet, the least of many rounds, so that a busy machine shows in the spread of
@@ -16,31 +17,6 @@
 #define FRAMES 4096 // their first lines stay in the second level cache
 #define FRAME_SPACE 256
 #define ROUND_BURSTS (FRAMES / PIPELINE_BURST)
-
-struct sink {
-	struct pipeline_sink sink;
-	uint64_t sent, dropped;
-};
-
-static void sink_output(struct pipeline_sink *sink, struct packet *packet, uint16_t port)
-{
-	((struct sink *)sink)->sent++;
-}
-
-static void sink_drop(struct pipeline_sink *sink, struct packet *packet, enum drop_reason reason)
-{
-	((struct sink *)sink)->dropped++;
-}
-
-static struct packet *sink_copy(struct pipeline_sink *sink, const struct packet *packet)
-{
-	return NULL;
-}
-
-static void sink_learn(
-	struct pipeline_sink *sink, const uint8_t mac[6], uint16_t vlan, uint16_t port)
-{
-}
 
 static void retire(void *context, void (*free_fn)(void *), void *memory)
 {
@@ -107,7 +83,7 @@ static struct pipeline *pipeline_make(const char *const *texts, unsigned pairs)
 
 static double measure(struct pipeline *pipeline, uint8_t *frames, unsigned rounds)
 {
-	struct sink sink = {.sink = {sink_output, sink_drop, sink_copy, sink_learn}};
+	struct counting_sink sink = counting_sink_make();
 	uint64_t least = UINT64_MAX;
 
 	for (unsigned round = 0; round < rounds; round++) {
