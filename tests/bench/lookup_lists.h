@@ -9,21 +9,13 @@
 #include <time.h>
 
 #include "pipeline/flow_table.h"
+#include "tests/random.h"
 
 static uint64_t random_state;
 
-static uint64_t random_next(void)
-{
-	uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 static uint32_t random_below(uint32_t limit)
 {
-	return (uint32_t)(random_next() % limit);
+	return (uint32_t)(random_next(&random_state) % limit);
 }
 
 static void free_now(void *context, void (*free_fn)(void *), void *memory)
@@ -94,7 +86,7 @@ static struct rule *acl_make(size_t count, bool wide)
 	uint32_t *bases = malloc(n_bases * sizeof *bases);
 
 	for (size_t b = 0; b < n_bases; b++)
-		bases[b] = (uint32_t)random_next();
+		bases[b] = (uint32_t)random_next(&random_state);
 	for (size_t r = 0; r < count; r++) {
 		struct rule *rule = &rules[r];
 		unsigned proto = random_below(10);
@@ -134,13 +126,13 @@ static inline struct rule *exact_make(size_t count)
 		rule->mask.in_port = 0xffff;
 		rule->value.in_port = htons(1);
 		rule->mask.nw_src = rule->mask.nw_dst = 0xffffffff;
-		rule->value.nw_src = (uint32_t)random_next();
-		rule->value.nw_dst = (uint32_t)random_next();
+		rule->value.nw_src = (uint32_t)random_next(&random_state);
+		rule->value.nw_dst = (uint32_t)random_next(&random_state);
 		rule->mask.nw_proto = 0xff;
 		rule->value.nw_proto = 6;
 		rule->mask.tp_src = rule->mask.tp_dst = 0xffff;
-		rule->value.tp_src = (uint16_t)random_next();
-		rule->value.tp_dst = (uint16_t)random_next();
+		rule->value.tp_src = (uint16_t)random_next(&random_state);
+		rule->value.tp_dst = (uint16_t)random_next(&random_state);
 		rule->mask.layers = rule->value.layers = LAYER_L3 | LAYER_L4;
 	}
 	return rules;
@@ -159,8 +151,8 @@ static void packet_make(
 	key->in_port = htons(1);
 	key->dl_type = htons(0x0800);
 	key->layers = LAYER_L3 | LAYER_L4;
-	key->nw_src = (uint32_t)random_next();
-	key->nw_dst = (uint32_t)random_next();
+	key->nw_src = (uint32_t)random_next(&random_state);
+	key->nw_dst = (uint32_t)random_next(&random_state);
 	key->tp_src = htons((uint16_t)(1 + random_below(65535)));
 	key->tp_dst = htons((uint16_t)(1 + random_below(65535)));
 	key->nw_proto = random_below(2) ? 6 : 17;

@@ -2,6 +2,7 @@
 #include "tests/model/model_random.h"
 
 #include "tests/model/model_values.h"
+#include "tests/random.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,14 +17,9 @@ void model_seed(struct model_random *random, uint64_t seed)
 		model_bits(random);
 }
 
-// splitmix64
 uint64_t model_bits(struct model_random *random)
 {
-	uint64_t bits = random->state += 0x9e3779b97f4a7c15ULL;
-
-	bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9ULL;
-	bits = (bits ^ bits >> 27) * 0x94d049bb133111ebULL;
-	return bits ^ bits >> 31;
+	return random_next(&random->state);
 }
 
 unsigned model_below(struct model_random *random, unsigned below)

@@ -20,6 +20,7 @@
 
 #include "pipeline/flow_table.h"
 #include "pipeline/lookup_bits.h"
+#include "tests/random.h"
 
 #ifdef MODEL_ACL
 #include <rte_eal.h>
@@ -37,18 +38,9 @@
 
 static uint64_t random_state;
 
-static uint64_t random_next(void)
-{
-	uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 static uint32_t below(uint32_t limit)
 {
-	return (uint32_t)(random_next() % limit);
+	return (uint32_t)(random_next(&random_state) % limit);
 }
 
 static bool one_in(uint32_t n)
@@ -97,8 +89,8 @@ static void pick(void *value, void *mask, size_t size, unsigned kind)
 			       : bits > 8 * i      ? (uint8_t)(0xff00 >> bits % 8)
 						   : 0;
 		else // any mask
-			m[i] = (uint8_t)random_next();
-		v[i] = (uint8_t)(random_next() & (one_in(2) ? 0x03 : 0xff)) & m[i];
+			m[i] = (uint8_t)random_next(&random_state);
+		v[i] = (uint8_t)(random_next(&random_state) & (one_in(2) ? 0x03 : 0xff)) & m[i];
 	}
 }
 
@@ -204,7 +196,7 @@ static void shape_anything(struct match *match)
 		unsigned byte = below(sizeof match->value);
 
 		mask[byte] = (uint8_t)(1u << below(8) | 1u << below(8));
-		value[byte] = mask[byte] & (uint8_t)random_next();
+		value[byte] = mask[byte] & (uint8_t)random_next(&random_state);
 	}
 }
 
@@ -432,7 +424,7 @@ static void key_make(const struct world *world, struct packet_key *key)
 	uint8_t *bytes = (uint8_t *)key;
 
 	for (size_t i = 0; i < sizeof *key; i++)
-		bytes[i] = (uint8_t)(random_next() & (one_in(2) ? 0x03 : 0xff));
+		bytes[i] = (uint8_t)(random_next(&random_state) & (one_in(2) ? 0x03 : 0xff));
 	if (world->count == 0 || one_in(5))
 		return;
 	const struct model_flow *flow = world->flows[below((uint32_t)world->count)];
@@ -481,7 +473,7 @@ static void burst_check(const struct world *world, uint64_t version, unsigned co
 	struct packet_key space[LOOKUP_BURST];
 	const struct packet_key *keys[LOOKUP_BURST];
 	const struct model_flow *want[LOOKUP_BURST];
-	uint32_t wanted = one_in(3) ? (uint32_t)random_next() : UINT32_MAX;
+	uint32_t wanted = one_in(3) ? (uint32_t)random_next(&random_state) : UINT32_MAX;
 
 	for (unsigned i = 0; i < count; i++) {
 		key_make(world, &space[i]);

@@ -16,6 +16,7 @@
 
 #include "datapath/mbuf_tail.h"
 #include "datapath/vhost_frames.h"
+#include "tests/random.h"
 #include "virtio_driver.h"
 
 #define ROUNDS 300
@@ -28,8 +29,7 @@ static uint64_t random_state;
 
 static uint32_t random_below(uint32_t limit)
 {
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(random_state >> 33) % limit;
+	return (uint32_t)(random_next(&random_state) % limit);
 }
 
 static void random_bytes(uint8_t *to, uint32_t count)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "datapath/vhost_ring.h"
+#include "tests/random.h"
 #include "virtio_driver.h"
 
 #define ROUNDS 4000
@@ -21,8 +22,7 @@ static uint64_t random_state;
 
 static uint32_t random_below(uint32_t limit)
 {
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(random_state >> 33) % limit;
+	return (uint32_t)(random_next(&random_state) % limit);
 }
 
 static void random_buffer(struct driver *driver, struct driver_buffer *buffer)

@@ -16,6 +16,7 @@
 
 #include "pipeline/flow_table.h"
 #include "pipeline/lookup_bits.h"
+#include "tests/random.h"
 
 // Memory that was retired; it is freed by free_retired(), so that a use after free is found by the
 // sanitizers as late as it would happen.
@@ -96,13 +97,4 @@ static inline const struct rule *table_find(
 
 	flow_table_find(table, version, &key, 1, 1, &best);
 	return best;
-}
-
-static inline uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
 }
