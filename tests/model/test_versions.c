@@ -20,10 +20,13 @@
 // periods are counted by hand: a reader bumps its count between bursts. A thread of its own builds
 // classifiers for the tables, which come into use when they are out of date.
 //
-// Usage: test_versions [TRANSACTIONS [ENTRIES]]. To be run under ThreadSanitizer too. With ENTRIES, the
-// cache of chains, which has to forget with every transaction, is always on.
+// Usage: test_versions [TRANSACTIONS [ENTRIES]]. To be run under ThreadSanitizer too. With ENTRIES,
+// the cache of chains, which has to forget with every transaction, is always on. When there are no
+// more transactions it has to be of use; for that it needs room for many of the 2,048 different
+// frames.
 
 #define READERS 2
+#define REST_BURSTS 10000u // in which each of the 2,048 different frames comes many times
 #define NOISE_ID 1000000000ULL
 
 struct retired {
@@ -111,6 +114,7 @@ static void sink_learn(
 {
 }
 
+// Of `number` the eleven lowest bits count.
 static void make_frame(uint8_t *frame, unsigned number)
 {
 	static const uint8_t start[40] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 46,
@@ -263,6 +267,21 @@ static void write_versions(struct world *world, unsigned transactions)
 	}
 }
 
+// A reader that nobody disturbs knows frames again. It is asked in bursts, not in time, of which it
+// may get little.
+static void wait_for_hits(const struct world *world, unsigned reader)
+{
+	uint64_t hits = cache_hits(world->pipeline, reader);
+	uint64_t rounds = __atomic_load_n(&world->rounds[reader], __ATOMIC_ACQUIRE);
+
+	while (cache_hits(world->pipeline, reader) == hits) {
+		must(__atomic_load_n(&world->rounds[reader], __ATOMIC_ACQUIRE) - rounds >
+				REST_BURSTS,
+			"a cache without hits");
+		sched_yield();
+	}
+}
+
 static uint64_t all_hits(const struct world *world)
 {
 	uint64_t hits = 0;
@@ -304,6 +323,8 @@ int main(int argc, char **argv)
 	}
 	must(pthread_create(&builder, NULL, run_builder, &world), "thread");
 	write_versions(&world, transactions);
+	for (unsigned r = 0; r < READERS && argc > 2; r++)
+		wait_for_hits(&world, r);
 	__atomic_store_n(&world.stop, true, __ATOMIC_RELEASE);
 	for (unsigned r = 0; r < READERS; r++) {
 		pthread_join(threads[r], NULL);
