@@ -281,3 +281,22 @@ void driver_want_interrupt(struct driver *driver, uint16_t more)
 	packed_advance(driver, &place, &wrap, more - 1u);
 	event->off_wrap = (uint16_t)(place | (wrap ? 0x8000 : 0));
 }
+
+bool driver_must_notify(struct driver *driver)
+{
+	const struct vring_avail *available = (void *)(driver->memory + driver->driver_area);
+	const struct vring_used *used = (void *)(driver->memory + driver->device_area);
+	const struct vring_packed_desc_event *event =
+		(void *)(driver->memory + driver->device_area);
+	uint16_t before = driver->notified, wanted;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (driver->packed)
+		return __atomic_load_n(&event->flags, __ATOMIC_RELAXED) !=
+		       VRING_PACKED_EVENT_FLAG_DISABLE;
+	driver->notified = available->idx;
+	if (!driver->event_idx)
+		return !(__atomic_load_n(&used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY);
+	wanted = __atomic_load_n((const uint16_t *)&used->ring[driver->size], __ATOMIC_RELAXED);
+	return vring_need_event(wanted, driver->notified, before);
+}

@@ -33,7 +33,8 @@ struct driver {
 	size_t descriptors, driver_area, device_area;
 	uint16_t next_available, next_used, free_head;
 	bool available_wrap, used_wrap;
-	unsigned in_flight;            // descriptors
+	uint16_t notified;  // split: the available index when driver_must_notify() was last asked
+	unsigned in_flight; // descriptors
 	uint16_t slots[32768];         // by id: descriptors taken; 0: free
 	struct driver_buffer *buffers; // by id
 };
@@ -59,6 +60,10 @@ bool driver_add(struct driver *driver, const struct driver_buffer *buffer, bool 
 
 // The next used buffer, if there is one, and how much was written.
 bool driver_used(struct driver *driver, struct driver_buffer *buffer, uint32_t *written);
+
+// Does the device want to be notified of what was made available since this was last asked? Has a
+// full memory barrier.
+bool driver_must_notify(struct driver *driver);
 
 // Ask for an interrupt after `more` further buffers are used (1: the next), or for none (0).
 void driver_want_interrupt(struct driver *driver, uint16_t more);
