@@ -62,8 +62,11 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 
 	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		log_error("cannot read the wake-up event: %s", strerror(errno));
-	if (__atomic_exchange_n(&datapath->ports_changed, false, __ATOMIC_ACQ_REL))
+	if (__atomic_exchange_n(&datapath->ports_changed, false, __ATOMIC_ACQ_REL)) {
+		// Rings that a thread could not wait for may be there.
+		pmd_wake_all(datapath);
 		ports_refresh(datapath);
+	}
 	learn(datapath);
 	packet_in_send(datapath);
 	rcu_drain(&datapath->rcu);
@@ -75,6 +78,10 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
 	if (++datapath->ticks % REFRESH_TICKS == 0)
 		ports_refresh(datapath);
+	if (datapath->ticks % (LOAD_SAMPLE_S * 1000 / TICK_MS) == 0)
+		pmd_loads_sample(datapath);
+	if (datapath->ticks % (1000 / TICK_MS) == 0)
+		pmd_perf_log(datapath);
 	learn_drain(datapath);
 	bridges_age(datapath);
 	builder_step(datapath->builder, datapath);

@@ -113,8 +113,8 @@ static inline void stage_plain(struct pmd *pmd, struct port_slot *slot, struct r
 }
 
 // A packet that is not in one buffer, for a port that may want it to be. Its tail is fetched, and
-// if the port cannot send chains, a chain is copied into one buffer of the port's own pool, which is
-// made for its MTU.
+// if the port cannot send chains, a chain is copied into one buffer of the port's own pool, which
+// is made for its MTU.
 static __attribute__((noinline)) void stage_parts(
 	struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbuf)
 {
@@ -146,11 +146,10 @@ static inline void stage(struct pmd *pmd, struct port_slot *slot, struct rte_mbu
 		stage_plain(pmd, slot, mbuf);
 }
 
-// Stage up to PIPELINE_BURST packets, none of which is a chain, with one addition to what the slot holds instead of one each,
-// which would wait for one another.
-static inline void stage_run(
-	struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbufs[], unsigned count,
-	bool tails)
+// Stage up to PIPELINE_BURST packets, none of which is a chain, with one addition to what the slot
+// holds instead of one each, which would wait for one another.
+static inline void stage_run(struct pmd *pmd, struct port_slot *slot, struct rte_mbuf *mbufs[],
+	unsigned count, bool tails)
 {
 	uint32_t bytes = 0;
 
@@ -509,6 +508,7 @@ uint64_t forward_round(struct pmd *pmd, struct poll_list *list, uint64_t start)
 	struct rte_mbuf *mbufs[PIPELINE_BURST];
 	uint64_t last = start, end;
 	unsigned packets = 0, batches = 0;
+	struct pmd_perf *perf;
 
 	time_update(pmd, start);
 	for (size_t i = 0; i < list->count; i++) {
@@ -536,6 +536,12 @@ uint64_t forward_round(struct pmd *pmd, struct poll_list *list, uint64_t start)
 		counter_add(&pmd->counters.cycles_idle, end - start);
 		return end;
 	}
+	perf = __atomic_load_n(&pmd->perf, __ATOMIC_ACQUIRE);
+	if (unlikely(perf))
+		perf_add(
+			perf, (struct perf_round){end, end - start, packets, batches}, pmd->now_ms);
+	pmd->busy_tsc = end;
+	pmd->nap_ns = PMD_NAP_MIN_NS;
 	flush_account(list, end - last, packets);
 	counter_add(&pmd->counters.cycles_busy, end - start);
 	counter_add(&pmd->counters.rx_packets, packets);

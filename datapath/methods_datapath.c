@@ -55,8 +55,9 @@ static json_t *datapath_state(void *context, json_t *params, struct rpc_error *e
 				json_pack("{s:s, s:s, s:O}", "name", port->settings.name, "bridge",
 					port->bridge->name, "config", port->config));
 	}
-	return json_pack("{s:o, s:o, s:{s:o}}", "bridges", bridges, "ports", ports, "plan",
-		"threads", datapath->wanted ? json_incref(datapath->wanted->json) : json_array());
+	return json_pack("{s:o, s:o, s:o}", "bridges", bridges, "ports", ports, "plan",
+		datapath->wanted ? json_incref(datapath->wanted->json)
+				 : json_pack("{s:[]}", "threads"));
 }
 
 static json_t *system_exit(void *context, json_t *params, struct rpc_error *error)

@@ -53,6 +53,7 @@ bool packet_out_send(struct bridge *bridge, uint16_t in_port, const struct actio
 	if (!out.mbuf)
 		return false;
 	__atomic_store_n(&pmd->packet_out, &out, __ATOMIC_RELEASE);
+	pmd_wake(pmd);
 	while (__atomic_load_n(&pmd->packet_out, __ATOMIC_ACQUIRE))
 		sched_yield();
 	return true;

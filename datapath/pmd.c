@@ -30,14 +30,20 @@ static void *pmd_main(void *argument)
 	__atomic_store_n(&pmd->start_result, result, __ATOMIC_RELEASE);
 	if (result != 0)
 		return NULL;
+	sleeper_be_punctual();
 	tsc = rte_rdtsc();
+	pmd->busy_tsc = tsc;
 	while (!__atomic_load_n(&pmd->stop, __ATOMIC_RELAXED)) {
 		struct poll_list *list = __atomic_load_n(&pmd->list, __ATOMIC_ACQUIRE);
 
+		if (unlikely(list->serial != pmd->list_serial))
+			pmd_disarm(pmd, list);
 		tsc = forward_round(pmd, list, tsc);
 		if (unlikely(__atomic_load_n(&pmd->packet_out, __ATOMIC_ACQUIRE)))
 			forward_packet_out(pmd);
 		rcu_reader_quiescent(rcu, pmd->slot);
+		if (unlikely(tsc - pmd->busy_tsc >= list->idle_cycles))
+			tsc = pmd_doze(pmd, list, tsc);
 	}
 	rcu_reader_stop(rcu, pmd->slot);
 	rte_thread_unregister();
@@ -75,7 +81,18 @@ static int thread_start(struct pmd *pmd)
 
 // --- Poll lists ---
 
-static struct poll_list empty_list;
+static struct poll_list empty_list = {.idle_cycles = UINT64_MAX};
+
+static void poll_list_sleep(
+	struct poll_list *list, const struct poll_plan *plan, const struct poll_sleep *sleep)
+{
+	static uint64_t serial;
+	uint64_t idle_us = poll_plan_idle_us(plan, sleep);
+
+	list->serial = ++serial;
+	list->idle_cycles = idle_us == UINT64_MAX ? idle_us : idle_us * clock_base.per_ms / 1000;
+	list->sleep_max_ns = sleep->max_us * UINT64_C(1000);
+}
 
 static struct poll_list *poll_list_create(const struct pmd *pmd, const struct poll_plan *plan)
 {
@@ -86,12 +103,15 @@ static struct poll_list *poll_list_create(const struct pmd *pmd, const struct po
 	if (!list)
 		return NULL;
 	list->count = plan->count;
+	poll_list_sleep(list, plan, &pmd->datapath->wanted->sleep);
 	for (size_t i = 0; i < plan->count; i++) {
 		struct port *port = plan->items[i].port;
 
 		list->entries[i] = (struct poll_entry){
 			.rx_burst = port->ops->rx_burst,
 			.rx_done = port->ops->rx_done,
+			.rx_arm = port->ops->rx_arm,
+			.rx_disarm = port->ops->rx_disarm,
 			.port = port,
 			.slot = port->slots[pmd->slot],
 			.bridge = port->bridge,
@@ -115,10 +135,12 @@ static void plan_publish(struct pmd *pmd, struct poll_plan *plan)
 		log_error("out of memory for a poll list: the thread on core %u polls nothing",
 			pmd->core);
 	__atomic_store_n(&pmd->list, list ? list : &empty_list, __ATOMIC_RELEASE);
+	pmd_wake(pmd);
 	if (old != &empty_list)
 		rcu_retire(&pmd->datapath->rcu, free, old);
 	free(pmd->plan);
 	pmd->plan = plan;
+	pmd->sleep = pmd->datapath->wanted->sleep;
 }
 
 static size_t sources_list(struct datapath *datapath, struct poll_source *sources)
@@ -141,6 +163,14 @@ static size_t sources_list(struct datapath *datapath, struct poll_source *source
 	return count;
 }
 
+// Threads that have the right queues may still have to sleep in another way.
+static bool sleep_equal(const struct pmd *pmd)
+{
+	const struct poll_sleep *wanted = &pmd->datapath->wanted->sleep;
+
+	return pmd->sleep.idle_us == wanted->idle_us && pmd->sleep.max_us == wanted->max_us;
+}
+
 void pmd_plans_update(struct datapath *datapath)
 {
 	static struct poll_source sources[PORTS_MAX];
@@ -155,6 +185,7 @@ void pmd_plans_update(struct datapath *datapath)
 
 		if (!pmd)
 			continue;
+		pmd_perf_update(pmd);
 		targets[slot] = poll_plan_build(
 			poll_wanted_find(datapath->wanted, pmd->core), sources, source_count);
 		common = targets[slot] ? poll_plan_common(pmd->plan, targets[slot]) : NULL;
@@ -170,7 +201,8 @@ void pmd_plans_update(struct datapath *datapath)
 	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++) {
 		struct pmd *pmd = datapath->pmds[slot];
 
-		if (pmd && targets[slot] && pmd->plan && poll_plan_equal(pmd->plan, targets[slot]))
+		if (pmd && targets[slot] && pmd->plan &&
+			poll_plan_equal(pmd->plan, targets[slot]) && sleep_equal(pmd))
 			free(targets[slot]);
 		else if (pmd && targets[slot])
 			plan_publish(pmd, targets[slot]);
@@ -182,6 +214,8 @@ void pmd_plans_update(struct datapath *datapath)
 static void pmd_free(struct pmd *pmd)
 {
 	learner_end(&pmd->learner);
+	sleeper_end(&pmd->sleeper);
+	free(pmd->perf);
 	free(pmd->packet_ins);
 	free(pmd->plan);
 	if (pmd->list != &empty_list)
@@ -207,6 +241,17 @@ static int slot_prepare(struct datapath *datapath, unsigned slot)
 		return -ENOMEM;
 	datapath->slots_used[slot] = true;
 	return 0;
+}
+
+static int pmd_prepare(struct pmd *pmd)
+{
+	int result = sleeper_init(&pmd->sleeper);
+
+	pmd->packet_ins = packet_in_ring_create();
+	pmd->plan = calloc(1, sizeof(*pmd->plan));
+	if (learner_init(&pmd->learner) != 0 || !pmd->packet_ins || !pmd->plan)
+		result = -ENOMEM;
+	return result != 0 ? result : slot_prepare(pmd->datapath, pmd->slot);
 }
 
 static bool pmd_start(struct datapath *datapath, unsigned core, struct rpc_error *error)
@@ -235,11 +280,8 @@ static bool pmd_start(struct datapath *datapath, unsigned core, struct rpc_error
 	pmd->core = core;
 	pmd->numa = cpu->numa;
 	pmd->list = &empty_list;
-	pmd->packet_ins = packet_in_ring_create();
-	pmd->plan = calloc(1, sizeof(*pmd->plan));
-	result = learner_init(&pmd->learner) == 0 && pmd->packet_ins && pmd->plan
-			 ? slot_prepare(datapath, pmd->slot)
-			 : -ENOMEM;
+	pmd->sleeper.wake = pmd->sleeper.epoll = -1;
+	result = pmd_prepare(pmd);
 	if (result == 0)
 		result = thread_start(pmd);
 	if (result != 0) {
@@ -258,6 +300,7 @@ static void pmd_stop(struct pmd *pmd)
 	struct datapath *datapath = pmd->datapath;
 
 	__atomic_store_n(&pmd->stop, true, __ATOMIC_RELAXED);
+	pmd_wake(pmd);
 	pthread_join(pmd->thread, NULL);
 	learn_drain(datapath);
 	packet_in_send(datapath);

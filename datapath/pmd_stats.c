@@ -3,6 +3,7 @@
 // What PMD threads have done, for pmd.stats. pmd.clear keeps no other thread waiting: it remembers
 // where the counters stood.
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "datapath/pmd.h"
@@ -17,10 +18,14 @@ static uint64_t read_counter(const uint64_t *counter)
 static struct pmd_counters counters_read(const struct pmd *pmd)
 {
 	const struct pmd_counters *now = &pmd->counters;
+	// A thread that sleeps counts when it wakes, which may never be.
+	uint64_t asleep = read_counter(&now->cycles_asleep), since = read_counter(&pmd->asleep_tsc);
 
 	return (struct pmd_counters){
 		.cycles_busy = read_counter(&now->cycles_busy),
 		.cycles_idle = read_counter(&now->cycles_idle),
+		.cycles_asleep = since ? asleep + rte_rdtsc() - since : asleep,
+		.sleeps = read_counter(&now->sleeps),
 		.iterations = read_counter(&now->iterations),
 		.rx_packets = read_counter(&now->rx_packets),
 		.rx_batches = read_counter(&now->rx_batches),
@@ -31,8 +36,82 @@ static struct pmd_counters counters_read(const struct pmd *pmd)
 
 static json_t *number(uint64_t now, uint64_t base)
 {
-	return json_integer((json_int_t)(now - base));
+	// Of a thread that wakes up just now, the base may be a little more.
+	return json_integer(now > base ? (json_int_t)(now - base) : 0);
 }
+
+// --- Loads ---
+
+#define OVERLOAD_PERCENT 95
+#define RELIEF_PERCENT 85 // not the same, or it would be told again and again
+
+static const struct {
+	const char *name;
+	unsigned seconds;
+} windows[] = {{"load_5s", 5}, {"load_60s", 60}, {"load_300s", 300}};
+
+static struct load_sample thread_sample(const struct pmd *pmd)
+{
+	return (struct load_sample){rte_rdtsc(), read_counter(&pmd->counters.cycles_busy),
+		read_counter(&pmd->counters.rx_packets)};
+}
+
+static struct load_sample queue_sample(const struct queue_counters *counters)
+{
+	return (struct load_sample){
+		rte_rdtsc(), read_counter(&counters->cycles), read_counter(&counters->packets)};
+}
+
+static void loads_set(json_t *object, const struct load_history *history, struct load_sample now)
+{
+	for (size_t i = 0; i < RTE_DIM(windows); i++)
+		json_object_set_new(object, windows[i].name,
+			json_real(load_percent(load_history_since(
+				history, now, windows[i].seconds * rte_get_tsc_hz()))));
+}
+
+static void queues_sample(struct port *port)
+{
+	for (unsigned q = 0; q < PORT_QUEUES; q++) {
+		if (!port->loads[q] && read_counter(&port->queues[q].packets) > 0)
+			port->loads[q] = calloc(1, sizeof(*port->loads[q]));
+		if (port->loads[q])
+			load_history_add(port->loads[q], queue_sample(&port->queues[q]));
+	}
+}
+
+static void overload_tell(struct datapath *datapath, struct pmd *pmd)
+{
+	double percent = load_percent(load_history_since(
+		&pmd->load, thread_sample(pmd), LOAD_SAMPLE_S * rte_get_tsc_hz()));
+	bool overloaded = percent >= (pmd->overloaded ? RELIEF_PERCENT : OVERLOAD_PERCENT);
+
+	if (overloaded == pmd->overloaded)
+		return;
+	pmd->overloaded = overloaded;
+	if (datapath->server)
+		rpc_server_notify_all(datapath->server, "pmd.overload",
+			json_pack("{s:i, s:b, s:f}", "core", (int)pmd->core, "overloaded",
+				overloaded, "load_percent", percent));
+}
+
+void pmd_loads_sample(struct datapath *datapath)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		if (datapath->ports[i])
+			queues_sample(datapath->ports[i]);
+	}
+	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++) {
+		struct pmd *pmd = datapath->pmds[slot];
+
+		if (!pmd)
+			continue;
+		overload_tell(datapath, pmd);
+		load_history_add(&pmd->load, thread_sample(pmd));
+	}
+}
+
+// --- Counters ---
 
 static json_t *queue_stats(const struct pmd *pmd, const struct poll_wanted_queue *wanted)
 {
@@ -40,11 +119,15 @@ static json_t *queue_stats(const struct pmd *pmd, const struct poll_wanted_queue
 	const struct queue_counters *now = port ? &port->queues[wanted->queue] : NULL;
 	const struct queue_counters *base = port ? &port->queues_base[wanted->queue] : NULL;
 
-	return json_pack("{s:s, s:i, s:b, s:o, s:o}", "port", wanted->port, "queue",
+	json_t *stats = json_pack("{s:s, s:i, s:b, s:s, s:o, s:o}", "port", wanted->port, "queue",
 		(int)wanted->queue, "enabled", poll_plan_has(pmd->plan, port, wanted->queue),
-		"packets",
+		"mode", rx_mode_name(wanted->mode), "packets",
 		now ? number(read_counter(&now->packets), base->packets) : json_integer(0),
 		"cycles", now ? number(read_counter(&now->cycles), base->cycles) : json_integer(0));
+
+	loads_set(stats, port ? port->loads[wanted->queue] : NULL,
+		now ? queue_sample(now) : (struct load_sample){0});
+	return stats;
 }
 
 static json_t *thread_stats(const struct pmd *pmd)
@@ -53,20 +136,27 @@ static json_t *thread_stats(const struct pmd *pmd)
 		poll_wanted_find(pmd->datapath->wanted, pmd->core);
 	struct pmd_counters now = counters_read(pmd);
 	const struct pmd_counters *base = &pmd->base;
-	json_t *queues = json_array();
+	json_t *queues = json_array(), *stats;
 
 	for (size_t i = 0; wanted && i < wanted->count; i++)
 		json_array_append_new(queues, queue_stats(pmd, &wanted->queues[i]));
-	return json_pack("{s:i, s:i, s:i, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "core",
-		(int)pmd->core, "numa", pmd->numa, "thread", (int)pmd->slot, "cycles_busy",
+	stats = json_pack("{s:i, s:i, s:i, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"core", (int)pmd->core, "numa", pmd->numa, "thread", (int)pmd->slot, "cycles_busy",
 		number(now.cycles_busy, base->cycles_busy), "cycles_idle",
-		number(now.cycles_idle, base->cycles_idle), "cycles_hz",
-		(json_int_t)rte_get_tsc_hz(), "iterations",
-		number(now.iterations, base->iterations), "rx_packets",
+		number(now.cycles_idle, base->cycles_idle), "cycles_asleep",
+		number(now.cycles_asleep, base->cycles_asleep), "cycles_hz",
+		(json_int_t)rte_get_tsc_hz(), "sleeps", number(now.sleeps, base->sleeps),
+		"iterations", number(now.iterations, base->iterations), "rx_packets",
 		number(now.rx_packets, base->rx_packets), "rx_batches",
 		number(now.rx_batches, base->rx_batches), "tx_packets",
 		number(now.tx_packets, base->tx_packets), "drops", number(now.drops, base->drops),
 		"queues", queues);
+	loads_set(stats, &pmd->load, thread_sample(pmd));
+	json_object_set_new(stats, "headroom_pps",
+		json_integer((json_int_t)load_headroom(
+			load_history_since(&pmd->load, thread_sample(pmd), 60 * rte_get_tsc_hz()),
+			rte_get_tsc_hz())));
+	return stats;
 }
 
 json_t *pmd_stats(struct datapath *datapath)
@@ -83,8 +173,10 @@ json_t *pmd_stats(struct datapath *datapath)
 void pmd_stats_clear(struct datapath *datapath)
 {
 	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++) {
-		if (datapath->pmds[slot])
-			datapath->pmds[slot]->base = counters_read(datapath->pmds[slot]);
+		if (!datapath->pmds[slot])
+			continue;
+		datapath->pmds[slot]->base = counters_read(datapath->pmds[slot]);
+		pmd_perf_clear(datapath->pmds[slot]);
 	}
 	for (unsigned i = 0; i < PORTS_MAX; i++) {
 		struct port *port = datapath->ports[i];

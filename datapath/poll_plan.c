@@ -15,6 +15,33 @@ void poll_wanted_destroy(struct poll_wanted *wanted)
 	free(wanted);
 }
 
+static const char *const rx_modes[RX_MODES] = {
+	[RX_ADAPTIVE] = "adaptive",
+	[RX_POLLING] = "polling",
+	[RX_INTERRUPT] = "interrupt",
+};
+
+const char *rx_mode_name(enum rx_mode mode)
+{
+	return rx_modes[mode];
+}
+
+static bool mode_parse(const json_t *json, enum rx_mode *mode, struct rpc_error *error)
+{
+	const char *name = json_string_value(json);
+
+	for (*mode = 0; name && *mode < RX_MODES; ++*mode) {
+		if (strcmp(rx_modes[*mode], name) == 0)
+			return true;
+	}
+	*mode = RX_ADAPTIVE;
+	if (!json)
+		return true;
+	rpc_error_set(error, RPC_INVALID_PARAMS,
+		"the mode of a queue is \"adaptive\", \"polling\" or \"interrupt\"");
+	return false;
+}
+
 static bool queue_parse(
 	const json_t *json, struct poll_wanted_queue *queue, struct rpc_error *error)
 {
@@ -32,6 +59,23 @@ static bool queue_parse(
 		return false;
 	}
 	queue->queue = (uint16_t)json_integer_value(number);
+	return mode_parse(json_object_get(json, "mode"), &queue->mode, error);
+}
+
+static bool time_parse(
+	const json_t *params, const char *name, uint32_t *us, struct rpc_error *error)
+{
+	const json_t *number = json_object_get(params, name);
+	json_int_t value = json_integer_value(number);
+
+	if (!number)
+		return true;
+	if (!json_is_integer(number) || value < 0 || value > POLL_SLEEP_US_MOST) {
+		rpc_error_set(error, RPC_INVALID_PARAMS, "%s is a number of microseconds, 0 to %d",
+			name, POLL_SLEEP_US_MOST);
+		return false;
+	}
+	*us = (uint32_t)value;
 	return true;
 }
 
@@ -115,8 +159,9 @@ static bool wanted_check(const struct poll_wanted *wanted, struct rpc_error *err
 	return good;
 }
 
-struct poll_wanted *poll_wanted_parse(json_t *threads, struct rpc_error *error)
+struct poll_wanted *poll_wanted_parse(json_t *params, struct rpc_error *error)
 {
+	json_t *threads = json_object_get(params, "threads");
 	size_t count = json_array_size(threads), i;
 	struct poll_wanted *wanted =
 		calloc(1, sizeof(*wanted) + count * sizeof(wanted->threads[0]));
@@ -126,7 +171,9 @@ struct poll_wanted *poll_wanted_parse(json_t *threads, struct rpc_error *error)
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
 		return NULL;
 	}
-	wanted->json = json_incref(threads);
+	wanted->json = json_incref(params);
+	wanted->perf.on = json_is_true(json_object_get(params, "perf"));
+	wanted->sleep = (struct poll_sleep){POLL_SLEEP_IDLE_US, POLL_SLEEP_MAX_US};
 	json_array_foreach (threads, i, thread) {
 		wanted->count++;
 		if (!thread_parse(thread, &wanted->threads[i], error)) {
@@ -134,7 +181,10 @@ struct poll_wanted *poll_wanted_parse(json_t *threads, struct rpc_error *error)
 			return NULL;
 		}
 	}
-	if (!wanted_check(wanted, error)) {
+	if (!time_parse(params, "idle_us", &wanted->sleep.idle_us, error) ||
+		!time_parse(params, "sleep_max_us", &wanted->sleep.max_us, error) ||
+		!time_parse(params, "perf_log_us", &wanted->perf.log_us, error) ||
+		!wanted_check(wanted, error)) {
 		poll_wanted_destroy(wanted);
 		return NULL;
 	}
@@ -163,8 +213,8 @@ struct poll_plan *poll_plan_build(const struct poll_wanted_thread *thread,
 			if (strcmp(sources[s].name, queue->port) != 0)
 				continue;
 			if (sources[s].queues & UINT64_C(1) << queue->queue) {
-				plan->items[plan->count].port = sources[s].port;
-				plan->items[plan->count++].queue = queue->queue;
+				plan->items[plan->count++] = (struct poll_item){
+					sources[s].port, queue->queue, queue->mode};
 			}
 			break;
 		}
@@ -197,8 +247,26 @@ bool poll_plan_equal(const struct poll_plan *a, const struct poll_plan *b)
 	if (a->count != b->count)
 		return false;
 	for (size_t i = 0; i < a->count; i++) {
-		if (a->items[i].port != b->items[i].port || a->items[i].queue != b->items[i].queue)
+		if (a->items[i].port != b->items[i].port ||
+			a->items[i].queue != b->items[i].queue ||
+			a->items[i].mode != b->items[i].mode)
 			return false;
 	}
 	return true;
+}
+
+uint64_t poll_plan_idle_us(const struct poll_plan *plan, const struct poll_sleep *sleep)
+{
+	uint64_t most = plan->count ? 0 : sleep->idle_us;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const uint64_t idle[RX_MODES] = {
+			[RX_ADAPTIVE] = sleep->idle_us,
+			[RX_POLLING] = UINT64_MAX,
+		};
+
+		if (idle[plan->items[i].mode] > most)
+			most = idle[plan->items[i].mode];
+	}
+	return most;
 }

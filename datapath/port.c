@@ -72,6 +72,8 @@ static void port_free(struct port *port)
 {
 	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++)
 		free(port->slots[slot]);
+	for (unsigned queue = 0; queue < PORT_QUEUES; queue++)
+		free(port->loads[queue]);
 	json_decref(port->config);
 	free(port);
 }

@@ -26,6 +26,7 @@
 
 #include "datapath/counters.h"
 #include "datapath/learn_limit.h"
+#include "datapath/load_history.h"
 #include "datapath/poll_plan.h"
 #include "datapath/port_options.h"
 #include "datapath/port_settings.h"
@@ -93,6 +94,18 @@ struct port_losses {
 	uint64_t rx_no_buffer;
 };
 
+// What wakes a thread that sleeps when a packet comes to a queue.
+struct wake_source {
+	enum {
+		WAKE_BY_TIME,       // nothing: it has to look from time to time
+		WAKE_BY_DESCRIPTOR, // as long as it is readable, or, if `edge`, when it becomes so
+		WAKE_BY_EVENT,      // no packet can come before there is a port_event()
+	} kind;
+	int descriptor;
+	bool edge;
+	uint64_t serial; // another one for another descriptor, even if its number is the same
+};
+
 struct port_ops {
 	size_t size; // of the type's structure
 
@@ -120,6 +133,12 @@ struct port_ops {
 	// PMD threads; may be NULL. The thread has sent what it had for the port in this round: the
 	// time to tell the receiver. After each round in which there was anything.
 	void (*tx_done)(struct port *port, unsigned slot);
+
+	// PMD threads; both may be NULL. The thread that polls the queue is about to sleep: packets
+	// that come from now on are to wake it, by what is said in *source. And it polls again,
+	// whether it has slept or not: until it does, `source` may wake it any number of times.
+	void (*rx_arm)(struct port *port, uint16_t queue, struct wake_source *source);
+	void (*rx_disarm)(struct port *port, uint16_t queue);
 
 	// Control thread.
 	void (*view)(struct port *port, struct port_view *view);
@@ -150,6 +169,7 @@ struct port {
 	json_t *config;                                 // as given
 	struct port_view announced;                     // what clients know
 	struct queue_counters queues_base[PORT_QUEUES]; // at the last pmd.clear
+	struct load_history *loads[PORT_QUEUES];        // NULL: not polled yet
 	struct queue_counters queues[PORT_QUEUES];      // written by PMDs
 };
 

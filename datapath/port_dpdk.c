@@ -17,6 +17,7 @@
 
 #include "datapath/datapath.h"
 #include "datapath/dpdk_device.h"
+#include "datapath/dpdk_wake.h"
 #include "datapath/log.h"
 #include "datapath/mbuf_pool.h"
 #include "datapath/port.h"
@@ -31,7 +32,8 @@ struct port_dpdk {
 	uint16_t n_rxq, n_txq;
 	uint8_t tx_queue[PIPELINE_READERS]; // by slot
 	rte_spinlock_t tx_locks[PORT_QUEUES];
-	bool removed; // set by DPDK's interrupt thread
+	struct dpdk_wake wake; // PMDs: ro, while the device runs
+	bool removed;          // set by DPDK's interrupt thread
 	// Control only.
 	uint16_t n_rxq_desc, n_txq_desc;
 	struct dpdk_device device;
@@ -63,6 +65,16 @@ static uint16_t tx_burst(struct port *port, unsigned slot, struct rte_mbuf *mbuf
 	sent = rte_eth_tx_burst(dpdk->id, queue, mbufs, count);
 	rte_spinlock_unlock(&dpdk->tx_locks[queue]);
 	return sent;
+}
+
+static void rx_arm(struct port *port, uint16_t queue, struct wake_source *source)
+{
+	dpdk_wake_arm(&dpdk_of(port)->wake, queue, source);
+}
+
+static void rx_disarm(struct port *port, uint16_t queue)
+{
+	dpdk_wake_disarm(&dpdk_of(port)->wake, queue);
 }
 
 // --- Opening ---
@@ -100,7 +112,8 @@ static bool queues_choose(
 	return false;
 }
 
-static int device_configure(struct port_dpdk *dpdk)
+// Virtual devices without interrupts do not mind being asked for them. Some cards do.
+static int device_configure(struct port_dpdk *dpdk, bool rx_interrupts)
 {
 	struct rte_eth_conf conf = {0};
 	uint64_t rss = dpdk->info.flow_type_rss_offloads &
@@ -117,6 +130,7 @@ static int device_configure(struct port_dpdk *dpdk)
 	}
 	dpdk->link_events = *dpdk->info.dev_flags & RTE_ETH_DEV_INTR_LSC;
 	conf.intr_conf.lsc = dpdk->link_events;
+	conf.intr_conf.rxq = rx_interrupts;
 	result = rte_eth_dev_configure(dpdk->id, dpdk->n_rxq, dpdk->n_txq, &conf);
 	if (result == 0)
 		result = rte_eth_dev_adjust_nb_rx_tx_desc(
@@ -211,8 +225,21 @@ static bool device_start(struct port_dpdk *dpdk, struct rpc_error *error)
 		return failed(dpdk, "start it", result, error);
 	// Virtual devices that cannot are promiscuous anyway.
 	rte_eth_promiscuous_enable(dpdk->id);
+	dpdk_wake_find(&dpdk->wake, dpdk->id, dpdk->n_rxq);
 	link_update(dpdk, &link);
 	return true;
+}
+
+static bool device_set_up(struct port_dpdk *dpdk, bool rx_interrupts, struct rpc_error *error)
+{
+	const struct port_settings *settings = &dpdk->port.settings;
+	int result = device_configure(dpdk, rx_interrupts);
+
+	if (result != 0)
+		return failed(dpdk, "configure it", result, error);
+	return (!settings->mtu_given || device_set_mtu(dpdk, settings->mtu, error)) &&
+	       rx_queues_setup(dpdk, error) && tx_queues_setup(dpdk, error) &&
+	       device_start(dpdk, error);
 }
 
 static bool device_prepare(
@@ -235,14 +262,14 @@ static bool device_prepare(
 	if (!port->pool)
 		return false;
 	log_capture_start();
-	result = device_configure(dpdk);
-	if (result != 0)
-		return failed(dpdk, "configure it", result, error);
-	if ((port->settings.mtu_given && !device_set_mtu(dpdk, port->settings.mtu, error)) ||
-		!rx_queues_setup(dpdk, error) || !tx_queues_setup(dpdk, error) ||
-		!device_start(dpdk, error)) {
+	if (!device_set_up(dpdk, true, error)) {
 		log_capture_stop();
-		return false;
+		rpc_error_clear(error);
+		log_capture_start();
+		if (!device_set_up(dpdk, false, error)) {
+			log_capture_stop();
+			return false;
+		}
 	}
 	log_capture_stop();
 	return true;
@@ -381,6 +408,7 @@ static void details(struct port *port, json_t *features, json_t *status)
 	set_number(status, "n_txq_desc", dpdk->n_txq_desc);
 	set_number(status, "max_rx_queues", dpdk->info.max_rx_queues);
 	set_number(status, "max_tx_queues", dpdk->info.max_tx_queues);
+	json_object_set_new(status, "wakes_by", json_string(dpdk_wake_name(&dpdk->wake)));
 	if (port->multi_segment)
 		json_array_append_new(features, json_string("multi_segment_tx"));
 	if (dpdk->link_events)
@@ -396,6 +424,8 @@ const struct port_ops port_dpdk_ops = {
 	.set_mtu = set_mtu,
 	.rx_burst = rx_burst,
 	.tx_burst = tx_burst,
+	.rx_arm = rx_arm,
+	.rx_disarm = rx_disarm,
 	.view = view,
 	.losses = losses,
 	.details = details,

@@ -98,6 +98,8 @@ uint16_t vhost_rx_burst(
 uint16_t vhost_tx_burst(struct port *port, unsigned slot, struct rte_mbuf *mbufs[], uint16_t count);
 void vhost_rx_done(struct port *port, uint16_t queue);
 void vhost_tx_done(struct port *port, unsigned slot);
+void vhost_rx_arm(struct port *port, uint16_t queue, struct wake_source *source);
+void vhost_rx_disarm(struct port *port, uint16_t queue);
 
 // --- What the library's threads tell: vhost_events.c ---
 

@@ -7,8 +7,9 @@
 // A PMD thread is a reader with a slot number; it reports once per round of its poll loop, between
 // bursts and with nothing staged, that it holds no shared pointer. Replaced memory is retired: the
 // control thread collects it, and rcu_drain(), called from its loop, frees what every reader has
-// let go of. Nobody waits for that. rcu_wait() is for the few things that cannot be deferred:
-// closing ports, moving queues, ending threads. Any thread but a reader may call it.
+// let go of. Nobody waits for that. A reader that sleeps has left. rcu_wait() is for the few things
+// that cannot be deferred: closing ports, moving queues, ending threads. Any thread but a reader
+// may call it.
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +29,17 @@ void rcu_end(struct rcu *rcu); // no readers left; frees everything retired
 
 void rcu_reader_start(struct rcu *rcu, unsigned slot); // the reader's thread
 void rcu_reader_stop(struct rcu *rcu, unsigned slot);
+
+// The reader's thread. It holds nothing shared until it comes back, and nobody waits for it.
+static inline void rcu_reader_leave(struct rcu *rcu, unsigned slot)
+{
+	rte_rcu_qsbr_thread_offline(rcu->readers, slot);
+}
+
+static inline void rcu_reader_return(struct rcu *rcu, unsigned slot)
+{
+	rte_rcu_qsbr_thread_online(rcu->readers, slot);
+}
 
 static inline void rcu_reader_quiescent(struct rcu *rcu, unsigned slot)
 {

@@ -182,3 +182,39 @@ void vhost_tx_done(struct port *port, unsigned slot)
 	if (wants)
 		vhost_queue_tell(to);
 }
+
+// --- Sleeping ---
+
+// Rings that are not there, or off, are there again before a port_event(). The library keeps the
+// guest's eventfd to itself and may close it at any time: with its rings we look.
+void vhost_rx_arm(struct port *port, uint16_t queue, struct wake_source *source)
+{
+	struct port_vhost *vhost = vhost_of(port);
+	struct vhost_device *direct = __atomic_load_n(&vhost->direct, __ATOMIC_ACQUIRE);
+	struct vhost_queue *from =
+		direct ? vhost_device_queue(direct, vhost_receive_ring(queue)) : NULL;
+
+	if (!from) {
+		bool library = __atomic_load_n(&vhost->library, __ATOMIC_ACQUIRE) >= 0;
+
+		source->kind = library ? WAKE_BY_TIME : WAKE_BY_EVENT;
+		return;
+	}
+	if (from->kick < 0)
+		return; // it has said that we shall poll
+	vhost_ring_ask_for_kicks(&from->frames.ring, true);
+	// Either we see what the guest has made available, or it sees that we want to hear of it.
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	*source = (struct wake_source){WAKE_BY_DESCRIPTOR, from->kick, true, from->kick_serial};
+}
+
+void vhost_rx_disarm(struct port *port, uint16_t queue)
+{
+	struct port_vhost *vhost = vhost_of(port);
+	struct vhost_device *direct = __atomic_load_n(&vhost->direct, __ATOMIC_ACQUIRE);
+	struct vhost_queue *from =
+		direct ? vhost_device_queue(direct, vhost_receive_ring(queue)) : NULL;
+
+	if (from)
+		vhost_ring_ask_for_kicks(&from->frames.ring, false);
+}

@@ -19,6 +19,7 @@ void vhost_device_init(struct vhost_device *device)
 	device->library = -1;
 	for (unsigned i = 0; i < 2 * POLL_QUEUES; i++) {
 		device->queues[i].call = -1;
+		device->queues[i].kick = -1;
 		rte_spinlock_init(&device->queues[i].lock);
 	}
 }
@@ -57,6 +58,15 @@ static int call_take(const struct rte_vhost_vring *ring)
 	return call;
 }
 
+// The same for what threads wait for. They look at none of it.
+static void kick_take(struct vhost_queue *queue, const struct rte_vhost_vring *ring)
+{
+	static uint64_t serial; // of all devices
+
+	queue->kick = ring->kickfd >= 0 ? fcntl(ring->kickfd, F_DUPFD_CLOEXEC, 3) : -1;
+	queue->kick_serial = __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED);
+}
+
 static bool ring_take(struct vhost_device *device, unsigned index, struct rte_vhost_vring *vring)
 {
 	struct vhost_ring *ring = &device->queues[index].frames.ring;
@@ -92,6 +102,7 @@ void vhost_device_attach_ring(struct vhost_device *device, unsigned index)
 	queue->frames.header =
 		device->features & long_header ? VHOST_HEADER_LONG : VHOST_HEADER_SHORT;
 	queue->call = call_take(&vring);
+	kick_take(queue, &vring);
 	// We poll.
 	vhost_ring_ask_for_kicks(&queue->frames.ring, false);
 	// Whoever had the ring before us may have given buffers back without telling: a switch that
@@ -134,7 +145,9 @@ void vhost_device_detach_ring(struct vhost_device *device, unsigned index)
 		vhost_ring_used_base(ring));
 	if (queue->call >= 0)
 		close(queue->call);
-	queue->call = -1;
+	if (queue->kick >= 0)
+		close(queue->kick);
+	queue->call = queue->kick = -1;
 }
 
 void vhost_device_detach(struct vhost_device *device)

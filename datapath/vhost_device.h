@@ -19,10 +19,12 @@
 struct vhost_queue {
 	struct vhost_frames frames;
 	// PMDs: ro, set by whoever hears of it. What `usable` says holds for `frames`, too.
-	bool usable;         // the ring is there
-	bool enabled;        // by the guest
-	int call;            // eventfd of our own, or -1
-	rte_spinlock_t lock; // of transmit queues, which threads may share
+	bool usable;          // the ring is there
+	bool enabled;         // by the guest
+	int call;             // eventfd of our own, or -1
+	int kick;             // the same, from the guest; whoever sleeps waits for it
+	uint64_t kick_serial; // no other one had it
+	rte_spinlock_t lock;  // of transmit queues, which threads may share
 } __rte_cache_aligned;
 
 struct vhost_device {

@@ -199,6 +199,7 @@ static void announce(struct port_vhost *vhost, const uint8_t mac[6])
 		return;
 	memcpy(vhost->announce_mac, mac, sizeof(vhost->announce_mac));
 	__atomic_store_n(&vhost->announce, true, __ATOMIC_RELEASE);
+	port_event(&vhost->port);
 }
 
 static enum rte_vhost_msg_result after_message(int device, void *argument)
@@ -217,10 +218,13 @@ static enum rte_vhost_msg_result after_message(int device, void *argument)
 	else if (scope == MESSAGE_ANNOUNCE)
 		announce(vhost, message->mac);
 	else if ((scope == MESSAGE_DEVICE || scope == MESSAGE_MEMORY) && vhost->running &&
-		 vhost->library < 0)
+		 vhost->library < 0) {
 		rings_start(vhost, device);
-	else if (scope == MESSAGE_RING && vhost->direct && ring < 2 * PORT_QUEUES)
+		port_event(&vhost->port);
+	} else if (scope == MESSAGE_RING && vhost->direct && ring < 2 * PORT_QUEUES) {
 		vhost_device_attach_ring(vhost->direct, ring);
+		port_event(&vhost->port);
+	}
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 

@@ -12,12 +12,15 @@
 
 static int port_a, port_b;
 
+// `text`: the threads, or all parameters.
 static struct poll_wanted *parse(const char *text, struct rpc_error *error)
 {
 	json_t *json = json_loads(text, 0, NULL);
 	struct poll_wanted *wanted;
 
 	assert_non_null(json);
+	if (json_is_array(json))
+		json = json_pack("{s:o}", "threads", json);
 	memset(error, 0, sizeof(*error));
 	wanted = poll_wanted_parse(json, error);
 	json_decref(json);
@@ -71,6 +74,62 @@ static void nonsense_is_refused(void **state)
 	       "},"
 	       "{\"core\":2,\"queues\":[{\"port\":\"a\",\"queue\":2}]}]",
 		"queue 2 of port a");
+}
+
+static void ways_to_sleep_are_parsed(void **state)
+{
+	struct rpc_error error;
+	struct poll_wanted *wanted =
+		parse("{\"threads\":[{\"core\":1,\"queues\":["
+		      "{\"port\":\"a\",\"queue\":0,\"mode\":\"interrupt\"},"
+		      "{\"port\":\"a\",\"queue\":1,\"mode\":\"polling\"},"
+		      "{\"port\":\"a\",\"queue\":2}]}],\"idle_us\":7,\"sleep_max_us\":0}",
+			&error);
+
+	assert_non_null(wanted);
+	assert_int_equal(wanted->sleep.idle_us, 7);
+	assert_int_equal(wanted->sleep.max_us, 0);
+	assert_int_equal(wanted->threads[0].queues[0].mode, RX_INTERRUPT);
+	assert_int_equal(wanted->threads[0].queues[1].mode, RX_POLLING);
+	assert_int_equal(wanted->threads[0].queues[2].mode, RX_ADAPTIVE);
+	poll_wanted_destroy(wanted);
+	wanted = parse("[]", &error);
+	assert_int_equal(wanted->sleep.idle_us, POLL_SLEEP_IDLE_US);
+	assert_int_equal(wanted->sleep.max_us, POLL_SLEEP_MAX_US);
+	poll_wanted_destroy(wanted);
+	refuse("{\"threads\":[],\"idle_us\":-1}", "idle_us is a number of microseconds");
+	refuse("{\"threads\":[],\"idle_us\":true}", "idle_us");
+	refuse("{\"threads\":[],\"sleep_max_us\":1000001}", "0 to 1000000");
+	refuse("[{\"core\":1,\"queues\":[{\"port\":\"a\",\"queue\":0,\"mode\":\"fast\"}]}]",
+		"\"interrupt\"");
+}
+
+// The most wakeful queue decides, and no queue wakes nobody.
+static void thread_goes_by_the_most_wakeful(void **state)
+{
+	static const struct {
+		enum rx_mode modes[2];
+		size_t count;
+		uint64_t idle_us;
+	} cases[] = {
+		{{0}, 0, 50},
+		{{RX_INTERRUPT}, 1, 0},
+		{{RX_ADAPTIVE, RX_INTERRUPT}, 2, 50},
+		{{RX_INTERRUPT, RX_POLLING}, 2, UINT64_MAX},
+		{{RX_ADAPTIVE, RX_POLLING}, 2, UINT64_MAX},
+	};
+	struct poll_sleep sleep = {50, 10};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct poll_plan *plan = calloc(1, sizeof(*plan) + 2 * sizeof(plan->items[0]));
+
+		plan->count = cases[i].count;
+		for (size_t q = 0; q < plan->count; q++)
+			plan->items[q] =
+				(struct poll_item){&port_a, (uint16_t)q, cases[i].modes[q]};
+		assert_true(poll_plan_idle_us(plan, &sleep) == cases[i].idle_us);
+		free(plan);
+	}
 }
 
 static const struct poll_source sources[] = {
@@ -131,6 +190,12 @@ static void common_is_what_both_have(void **state)
 	assert_false(poll_plan_equal(from, to));
 	assert_true(poll_plan_equal(from, from));
 	assert_false(poll_plan_equal(from, common));
+	common->items[0].mode = RX_POLLING; // the same queue, in another way
+	free(none);
+	none = poll_plan_common(common, to);
+	assert_int_equal(none->count, 1);
+	assert_int_equal(none->items[0].mode, RX_ADAPTIVE);
+	assert_false(poll_plan_equal(none, common));
 	free(from);
 	free(to);
 	free(common);
@@ -190,6 +255,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wanted_is_parsed),
 		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(ways_to_sleep_are_parsed),
+		cmocka_unit_test(thread_goes_by_the_most_wakeful),
 		cmocka_unit_test(plan_has_what_exists),
 		cmocka_unit_test(common_is_what_both_have),
 		cmocka_unit_test(queues_never_have_two_threads),
