@@ -126,11 +126,18 @@ static enum cli_item option_unknown(
 static enum cli_item option_read(struct cli *cli, struct cli_token *token, const char *text)
 {
 	bool is_long = text[1] == '-';
-	const char *name = is_long ? text + 2 : NULL;
-	size_t length = is_long ? strcspn(name, "=") : 0;
-	const struct cli_option *option = option_find(common_options, name, length, text[1]);
-	bool common = option != NULL;
+	const char *name = is_long ? text + 2 : text + 1;
+	size_t length = strcspn(name, "=");
+	const struct cli_option *option;
 	const char *value = NULL;
+	bool common;
+
+	// Some have but one dash in Open vSwitch: pmd-perf-show -nh -it 5.
+	is_long |= length > 1 && option_find(cli->options, name, length, 0) != NULL;
+	if (!is_long)
+		name = NULL;
+	option = option_find(common_options, name, length, text[1]);
+	common = option != NULL;
 
 	if (option == NULL)
 		option = option_find(cli->options, name, length, text[1]);

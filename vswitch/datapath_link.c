@@ -22,8 +22,8 @@
 #define BACKOFF_LAST_MS 10000
 #define OPERATION_MS 5             // by which the deadline is later for each
 #define OPERATIONS_COUNTED 1000000 // at most
-#define HOPELESS_DEATHS 3 // in a row: waiting for the next one makes no sense
-#define STABLE_MS 10000   // a connection that stood for so long resets the back-off
+#define HOPELESS_DEATHS 3          // in a row: waiting for the next one makes no sense
+#define STABLE_MS 10000            // a connection that stood for so long resets the back-off
 
 struct datapath_link {
 	struct datapath_link_config config;
@@ -178,6 +178,8 @@ static void on_notification(void *context, const char *method, json_t *params)
 
 	if (strcmp(method, "packet.in") == 0)
 		link->config.packet_in(link->config.context, params);
+	if (strcmp(method, "pmd.overload") == 0 && link->config.pmd_overload)
+		link->config.pmd_overload(link->config.context, params);
 	// It may have come in the middle of a call, so it is handed out by the event loop.
 	if (strcmp(method, "port.changed") == 0 && name) {
 		json_object_set_new(link->changed, name, json_true());

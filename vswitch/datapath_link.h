@@ -35,6 +35,8 @@ struct datapath_link_config {
 	void (*port_changed)(void *context, const char *name);
 	// A packet.in notification; params are lent.
 	void (*packet_in)(void *context, const json_t *params);
+	// A pmd.overload notification; the same. May be NULL.
+	void (*pmd_overload)(void *context, const json_t *params);
 };
 
 // Copies what it needs of `config` but the context. NULL: out of memory. Nothing happens before

@@ -19,15 +19,22 @@ json_t *desired_port_config(const struct model *model, const json_t *bridge, con
 json_t *desired_state(const struct model *model, const json_t *failures);
 
 struct plan_input {
-	const json_t *cpus;   // of datapath.info
-	const json_t *status; // of port.status: the ports that there are
-	const json_t *load;   // of pmd.stats, or NULL: no load is known
-	const char *mask;     // from the configuration file; "": the default
-	bool lenient;         // leave out cores that do not exist; none left: the default
+	const json_t *cpus;    // of datapath.info
+	const json_t *status;  // of port.status: the ports that there are
+	const json_t *load;    // of pmd.stats, or NULL: no load is known
+	const json_t *present; // the plan that is in force, or NULL
+	const char *mask;      // from the configuration file; "": the default
+	bool lenient;          // leave out cores that do not exist; none left: the default
+	bool rebalance;        // else queues stay where they are if they can
 };
 
-// The plan for plan.set; new reference. NULL with *error if pmd-cpu-mask names cores that do not
-// exist. If `problems` is not NULL it gets a new object port -> text for ports with queues that
-// nobody polls.
-json_t *desired_plan(const struct model *model, const struct plan_input *input, json_t **problems,
-	struct rpc_error *error);
+// What there is to say about a plan; the caller's references.
+struct plan_extra {
+	json_t *problems; // port -> text, of ports with queues that nobody polls
+	json_t *report;   // of a rebalance, else NULL; as pmd.rebalance answers
+};
+
+// The params of plan.set; new reference. NULL with *error if pmd-cpu-mask names cores that do not
+// exist. `extra` may be NULL.
+json_t *desired_plan(const struct model *model, const struct plan_input *input,
+	struct plan_extra *extra, struct rpc_error *error);

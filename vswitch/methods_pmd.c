@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vswitch/affinity.h"
 #include "vswitch/methods.h"
 #include "vswitch/model_edit.h"
+#include "vswitch/sync.h"
 #include "vswitch/vswitch.h"
 
 static json_int_t number_of(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
+}
+
+static double real_of(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
 }
 
 static json_int_t percent(json_int_t part, json_int_t whole)
@@ -43,27 +50,27 @@ static bool core_isolated(struct vswitch *vs, json_int_t core)
 
 static json_t *rxq_thread(struct vswitch *vs, const json_t *thread)
 {
-	json_int_t cycles = number_of(thread, "cycles_busy") + number_of(thread, "cycles_idle");
-	json_int_t in_queues = 0;
-	json_t *queues = json_array();
+	static const char *const copied[] = {"load_5s", "load_60s", "load_300s", "headroom_pps"};
+	double in_queues = 0, load = real_of(thread, "load_60s");
+	json_t *queues = json_array(), *result;
 	size_t i;
 	json_t *queue;
 
 	json_array_foreach (json_object_get(thread, "queues"), i, queue) {
 		json_t *item = json_copy(queue);
 
-		in_queues += number_of(queue, "cycles");
+		in_queues += real_of(queue, "load_60s");
 		json_object_set_new(item, "usage_percent",
-			json_integer(percent(number_of(queue, "cycles"), cycles)));
+			json_integer((json_int_t)(real_of(queue, "load_60s") + 0.5)));
 		json_array_append_new(queues, item);
 	}
-	return json_pack("{s:I, s:I, s:b, s:o, s:I}", "core", number_of(thread, "core"), "numa",
+	result = json_pack("{s:I, s:I, s:b, s:o, s:I}", "core", number_of(thread, "core"), "numa",
 		number_of(thread, "numa"), "isolated", core_isolated(vs, number_of(thread, "core")),
 		"queues", queues, "overhead_percent",
-		percent(number_of(thread, "cycles_busy") - in_queues > 0
-				? number_of(thread, "cycles_busy") - in_queues
-				: 0,
-			cycles));
+		(json_int_t)(load > in_queues ? load - in_queues + 0.5 : 0));
+	for (size_t c = 0; c < sizeof(copied) / sizeof(copied[0]); c++)
+		json_object_set(result, copied[c], json_object_get(thread, copied[c]));
+	return result;
 }
 
 static int compare_cores(const void *a, const void *b)
@@ -124,11 +131,14 @@ static json_t *pmd_stats_show(void *context, json_t *params, struct rpc_error *e
 	json_array_foreach (threads, i, thread) {
 		json_int_t busy = number_of(thread, "cycles_busy");
 		json_int_t idle = number_of(thread, "cycles_idle");
+		json_int_t asleep = number_of(thread, "cycles_asleep");
 		json_int_t packets = number_of(thread, "rx_packets");
 		json_int_t batches = number_of(thread, "rx_batches");
 
 		json_object_set_new(
-			thread, "busy_percent", json_integer(percent(busy, busy + idle)));
+			thread, "busy_percent", json_integer(percent(busy, busy + idle + asleep)));
+		json_object_set_new(thread, "asleep_percent",
+			json_integer(percent(asleep, busy + idle + asleep)));
 		if (packets > 0)
 			json_object_set_new(thread, "cycles_per_packet",
 				json_real((double)busy / (double)packets));
@@ -139,6 +149,25 @@ static json_t *pmd_stats_show(void *context, json_t *params, struct rpc_error *e
 	return threads;
 }
 
+static json_t *pmd_perf_show(void *context, json_t *params, struct rpc_error *error)
+{
+	struct vswitch *vs = context;
+
+	return datapath_link_call(vs->link, "pmd.perf", json_deep_copy(params), error);
+}
+
+static json_t *pmd_rebalance(void *context, json_t *params, struct rpc_error *error)
+{
+	struct vswitch *vs = context;
+
+	if (!vs->actual) {
+		rpc_error_set(error, RPC_UNAVAILABLE, "%s", datapath_link_problem(vs->link));
+		return NULL;
+	}
+	return sync_rebalance(
+		vs, -HUGE_VAL, json_is_true(json_object_get(params, "dry_run")), error);
+}
+
 static json_t *pmd_stats_clear(void *context, json_t *params, struct rpc_error *error)
 {
 	struct vswitch *vs = context;
@@ -146,17 +175,44 @@ static json_t *pmd_stats_clear(void *context, json_t *params, struct rpc_error *
 	return datapath_link_call(vs->link, "pmd.clear", NULL, error);
 }
 
+static const struct rpc_param rebalance_params[] = {
+	{"dry_run", RPC_BOOLEAN, false, "only say what it would do"},
+	{0},
+};
+
+static const struct rpc_param perf_params[] = {
+	{"histograms", RPC_BOOLEAN, false, "false: without them"},
+	{"rounds", RPC_INTEGER, false, "how many of the last rounds to tell of; at most 1016"},
+	{"milliseconds", RPC_INTEGER, false, "the same for milliseconds"},
+	{0},
+};
+
 const struct rpc_method pmd_methods[] = {
 	{"pmd.rxq_show", pmd_rxq_show, NULL, 0,
-		"{threads: [{core, numa, isolated, queues: [{port, queue, enabled, "
-		"packets, cycles, usage_percent}], overhead_percent}], unpolled: "
+		"{threads: [{core, numa, isolated, queues: [{port, queue, enabled, mode, "
+		"packets, cycles, load_5s, load_60s, load_300s, usage_percent}], "
+		"overhead_percent, load_5s, load_60s, load_300s, headroom_pps}], unpolled: "
 		"{port: why}}",
 		"Which thread polls which queue, and what it spends on it."},
 	{"pmd.stats_show", pmd_stats_show, NULL, 0,
-		"[{core, numa, thread, cycles_busy, cycles_idle, cycles_hz, iterations, "
-		"rx_packets, rx_batches, tx_packets, drops, queues, busy_percent, "
+		"[{core, numa, thread, cycles_busy, cycles_idle, cycles_asleep, cycles_hz, "
+		"sleeps, iterations, rx_packets, rx_batches, tx_packets, drops, queues, "
+		"load_5s, load_60s, load_300s, headroom_pps, busy_percent, asleep_percent, "
 		"cycles_per_packet?, packets_per_batch?}]",
 		"What packet threads have done since they started or were cleared."},
+	{"pmd.perf_show", pmd_perf_show, perf_params, 0,
+		"[{core, cycles_hz, rounds, suspicious, histograms: {cycles: [[least, count]], "
+		"packets, cycles_per_packet, batch}, last_rounds: [{us_ago, cycles, packets, "
+		"batches}], last_milliseconds: [{ms, cycles, rounds, packets, batches}]}]",
+		"What rounds with packets were like, if other_config:pmd-perf-metrics is true: how "
+		"many of them were in each bin of a histogram, which begins at `least`, and the "
+		"last ones, the newest first."},
+	{"pmd.rebalance", pmd_rebalance, rebalance_params, 0,
+		"{threads: [{core, numa, isolated, load_before, load_after}], moves: [{port, "
+		"queue, load, from, to}], before: {highest_percent, variance, crossing}, after, "
+		"improvement_percent, applied}",
+		"Move queues to other packet threads if these are then loaded more evenly, by the "
+		"loads of the last minute, in percent of a core."},
 	{"pmd.stats_clear", pmd_stats_clear, NULL, 0, "{}", "Count from zero."},
 	{0},
 };

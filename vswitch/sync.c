@@ -131,15 +131,6 @@ bool sync_rows(struct vswitch *vs, const json_t *strict, bool *changed, struct r
 
 // --- Threads ---
 
-static bool plan_needs_load(const struct vswitch *vs)
-{
-	const json_t *rows = model_rows(vs->model, TABLE_OPEN_VSWITCH);
-	const json_t *root = json_object_iter_value(json_object_iter((json_t *)rows));
-
-	return affinity_policy_find(row_map_get(root, "other_config", "pmd-rxq-assign")) !=
-	       AFFINITY_ROUNDROBIN;
-}
-
 static bool set_plan(struct vswitch *vs, json_t *plan, struct rpc_error *error)
 {
 	json_t *desired =
@@ -163,46 +154,79 @@ static bool set_plan(struct vswitch *vs, json_t *plan, struct rpc_error *error)
 	return good;
 }
 
-bool sync_plan(struct vswitch *vs, bool strict, struct rpc_error *error)
+// New reference; NULL with *error, or without while there is no datapath.
+static json_t *plan_make(struct vswitch *vs, bool strict, bool rebalance, struct plan_extra *extra,
+	struct rpc_error *error)
 {
 	struct plan_input input = {
 		.mask = conf_string(vs->conf, CONF_PMD_CPU_MASK),
 		.lenient = !strict,
+		.rebalance = rebalance,
 	};
 	json_t *status = sync_port_status(vs, NULL, error);
-	json_t *load = NULL;
-	json_t *problems = NULL;
+	json_t *load = status ? call(vs, "pmd.stats", NULL, error) : NULL;
 	json_t *plan = NULL;
-	bool good = false;
 
 	if (status) {
 		json_decref(vs->status);
 		vs->status = status;
-		if (plan_needs_load(vs))
-			load = call(vs, "pmd.stats", NULL, error);
 	}
-	if (vs->info && datapath_link_connected(vs->link)) {
+	// Without loads, queues can be placed, too.
+	if (status && !load && error->code != RPC_UNAVAILABLE)
+		rpc_error_clear(error);
+	if (status && vs->info && datapath_link_connected(vs->link)) {
 		input.cpus = json_object_get(vs->info, "cpus");
 		input.status = vs->status;
 		input.load = load;
-		plan = desired_plan(vs->model, &input, &problems, error);
+		input.present = json_object_get(vs->actual, "plan");
+		plan = desired_plan(vs->model, &input, extra, error);
 	}
+	json_decref(load);
+	return plan;
+}
+
+bool sync_plan(struct vswitch *vs, bool strict, struct rpc_error *error)
+{
+	struct plan_extra extra = {0};
+	json_t *plan = plan_make(vs, strict, false, &extra, error);
+	bool good = false;
+
 	if (plan) {
 		if (error->code)
 			log_warning("%s", error->message); // cores left out, being lenient
 		rpc_error_clear(error);
 		json_decref(vs->unpolled);
-		vs->unpolled = problems ? problems : json_object();
+		vs->unpolled = extra.problems ? extra.problems : json_object();
 		good = set_plan(vs, plan, error);
 	}
 	json_decref(plan);
-	json_decref(load);
 	if (!good && !strict && error->code != RPC_UNAVAILABLE) {
 		log_error("packet threads: %s", error->message);
 		rpc_error_clear(error);
 		good = true;
 	}
 	return good;
+}
+
+json_t *sync_rebalance(
+	struct vswitch *vs, double least_percent, bool dry_run, struct rpc_error *error)
+{
+	struct plan_extra extra = {0};
+	json_t *plan = plan_make(vs, false, true, &extra, error);
+	bool wanted = json_real_value(json_object_get(extra.report, "improvement_percent")) >=
+		      least_percent;
+	bool done = plan && !dry_run && wanted;
+
+	if (plan)
+		rpc_error_clear(error);
+	if (done && !set_plan(vs, plan, error)) {
+		json_decref(extra.report);
+		extra.report = NULL;
+	}
+	json_object_set_new(extra.report, "applied", json_boolean(done));
+	json_decref(extra.problems);
+	json_decref(plan);
+	return extra.report;
 }
 
 // --- All ---

@@ -36,6 +36,12 @@ bool sync_flows(struct vswitch *vs, struct flow_owner *owner, struct rpc_error *
 // Packet threads and their queues. With `strict`, cores that do not exist are refused.
 bool sync_plan(struct vswitch *vs, bool strict, struct rpc_error *error);
 
+// Queues to other threads, if the loads of late are more even then, by at least so many percent
+// less of their variance; only look if `dry_run`. What pmd.rebalance answers; new reference. NULL
+// with *error.
+json_t *sync_rebalance(
+	struct vswitch *vs, double least_percent, bool dry_run, struct rpc_error *error);
+
 // Everything that is behind, without strictness: for what was stored with no_wait.
 void sync_behind(struct vswitch *vs);
 

@@ -13,6 +13,10 @@ static const struct cli_option options[] = {
 	{"may-exist", 0, NULL, false, "adding what is there already is no error"},
 	{"if-exists", 0, NULL, false, "what is not there is no error"},
 	{"no-wait", 0, NULL, false, "store the change without waiting for the datapath to have it"},
+	{"dry-run", 0, NULL, false, "of \"pmd-rxq-rebalance\": change nothing"},
+	{"nh", 0, NULL, false, "of \"pmd-perf-show\": no histograms"},
+	{"it", 0, "N", false, "of \"pmd-perf-show\": the last N rounds"},
+	{"ms", 0, "N", false, "of \"pmd-perf-show\": the last N milliseconds"},
 	{"columns", 0, "COLUMNS", false, "of \"list\": only these, separated by commas"},
 	{0},
 };

@@ -197,6 +197,42 @@ static bool prepare_pmd_stats(struct vsctl_request *request, struct rpc_error *e
 	return vsctl_call_add(request, "pmd.stats_show", json_object());
 }
 
+// True, and nothing set, without the option.
+static bool count_set(json_t *params, const char *name, const char *text, struct rpc_error *error)
+{
+	char *end;
+	long value = text ? strtol(text, &end, 10) : 0;
+
+	if (!text)
+		return true;
+	if (*end || value < 1 || value > 1016) {
+		rpc_error_set(error, RPC_INVALID_PARAMS,
+			"pmd-perf-show: \"%s\" is not a number of %s from 1 to 1016", text, name);
+		return false;
+	}
+	json_object_set_new(params, name, json_integer(value));
+	return true;
+}
+
+static bool prepare_pmd_perf(struct vsctl_request *request, struct rpc_error *error)
+{
+	json_t *params = json_pack("{s:b}", "histograms", !request->no_histograms);
+
+	if (!count_set(params, "rounds", request->rounds, error) ||
+		!count_set(params, "milliseconds", request->milliseconds, error)) {
+		json_decref(params);
+		return false;
+	}
+	vsctl_call_add(request, "pmd.stats_show", json_object());
+	return vsctl_call_add(request, "pmd.perf_show", params);
+}
+
+static bool prepare_rebalance(struct vsctl_request *request, struct rpc_error *error)
+{
+	return vsctl_call_add(
+		request, "pmd.rebalance", json_pack("{s:b}", "dry_run", request->dry_run));
+}
+
 static bool prepare_pmd_clear(struct vsctl_request *request, struct rpc_error *error)
 {
 	return vsctl_call_add(request, "pmd.stats_clear", json_object());
@@ -284,10 +320,17 @@ static const struct vsctl_command commands[] = {
 		vsctl_prepare_list, vsctl_print_records},
 	{{"pmd-rxq-show", "", 0, 0, "Which packet thread polls which queue"}, prepare_rxq_show,
 		vsctl_print_rxqs},
+	{{"pmd-rxq-rebalance", "", 0, 0,
+		 "Move queues so that packet threads are loaded evenly (--dry-run: say what would "
+		 "move)"},
+		prepare_rebalance, vsctl_print_rebalance},
 	{{"pmd-stats-show", "", 0, 0, "Packets and cycles per packet thread and queue"},
 		prepare_pmd_stats, vsctl_print_pmd_stats},
-	{{"pmd-perf-show", "", 0, 0, "Iterations, batches and load per packet thread"},
-		prepare_pmd_stats, vsctl_print_pmd_perf},
+	{{"pmd-perf-show", "", 0, 0,
+		 "Iterations, batches and load per packet thread; with pmd-perf-metrics, "
+		 "histograms "
+		 "(not with -nh) and the last rounds (-it N) and milliseconds (-ms N)"},
+		prepare_pmd_perf, vsctl_print_pmd_perf},
 	{{"pmd-stats-clear", "", 0, 0, "Count from zero again"}, prepare_pmd_clear, NULL},
 	{{"drops-show", "", 0, 0, "Dropped packets by port and reason"}, prepare_drops,
 		vsctl_print_drops},

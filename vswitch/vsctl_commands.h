@@ -20,8 +20,11 @@ struct vsctl_request {
 	bool may_exist;
 	bool if_exists;
 	bool no_wait;
-	const char *columns; // NULL: all
-	json_t *calls;       // [{"method":..., "params":...}, ...]
+	bool dry_run;
+	bool no_histograms;
+	const char *rounds, *milliseconds; // how many; NULL: none
+	const char *columns;               // NULL: all
+	json_t *calls;                     // [{"method":..., "params":...}, ...]
 };
 
 struct vsctl_command {

@@ -30,6 +30,14 @@ static void option_apply(struct vsctl_request *request, const struct cli_token *
 		request->if_exists = true;
 	else if (strcmp(name, "no-wait") == 0)
 		request->no_wait = true;
+	else if (strcmp(name, "dry-run") == 0)
+		request->dry_run = true;
+	else if (strcmp(name, "nh") == 0)
+		request->no_histograms = true;
+	else if (strcmp(name, "it") == 0)
+		request->rounds = token->value;
+	else if (strcmp(name, "ms") == 0)
+		request->milliseconds = token->value;
 	else if (strcmp(name, "columns") == 0)
 		request->columns = token->value;
 }

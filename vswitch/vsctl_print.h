@@ -18,6 +18,7 @@ int vsctl_print_versions(const struct vsctl_request *request, const json_t *resu
 int vsctl_print_rxqs(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_pmd_stats(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_pmd_perf(const struct vsctl_request *request, const json_t *results, FILE *out);
+int vsctl_print_rebalance(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_drops(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_fdb(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_fdb_stats(const struct vsctl_request *request, const json_t *results, FILE *out);

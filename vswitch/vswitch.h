@@ -56,6 +56,7 @@ struct vswitch {
 	struct event *replan; // the queues of some port changed
 	int retry_s;          // until failures are tried again
 	int retry_interval_s;
+	json_int_t auto_lb_s; // since the last look (auto_lb.h)
 };
 
 // Open the store and fill model and flows from it; base and resync must be set. False with *error.

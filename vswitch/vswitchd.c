@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "rpc/rundir.h"
+#include "vswitch/auto_lb.h"
 #include "vswitch/flows.h"
 #include "vswitch/log.h"
 #include "vswitch/methods.h"
@@ -258,6 +259,14 @@ static void on_port_changed(void *context, const char *name)
 		rpc_server_notify_all(vs->server, "port.changed", json_pack("{s:s}", "name", name));
 }
 
+static void on_pmd_overload(void *context, const json_t *params)
+{
+	struct vswitch *vs = context;
+
+	if (vs->server)
+		rpc_server_notify_all(vs->server, "pmd.overload", json_deep_copy(params));
+}
+
 static void on_packet_in(void *context, const json_t *params)
 {
 	packet_in_forward(context, params);
@@ -335,6 +344,7 @@ static bool open_link(struct daemon *daemon, const struct options *options)
 		.disconnected = on_disconnected,
 		.port_changed = on_port_changed,
 		.packet_in = on_packet_in,
+		.pmd_overload = on_pmd_overload,
 	};
 
 	build_command(daemon);
@@ -351,6 +361,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 {
 	flows_expire(context);
 	sync_retry(context);
+	auto_lb_step(context);
 }
 
 static void on_resync(evutil_socket_t fd, short what, void *context)

@@ -33,7 +33,9 @@ many; answers end with a newline.
   "nw_proto": 17}, "actions": [{"output": 2}]}`.
 * Groups and meters too: as text, or as the objects that `group.dump` and `meter.dump` answer.
 * Notifications come to every connected client: `port.changed` when a port's state, queues or link
-  change, and `flow.removed` when a flow ends that was added with `send_flow_rem`: `{bridge, flow,
+  change, `pmd.overload` when a packet thread has been busy for 95 % of five seconds and when it is below
+  85 % again (`{core, overloaded, load_percent}`), `pmd.rebalanced` when pmd-auto-lb has moved queues (as
+  pmd.rebalance answers), and `flow.removed` when a flow ends that was added with `send_flow_rem`: `{bridge, flow,
   duration_ms, reason, packets?, bytes?}`, where the reason is `idle_timeout`, `hard_timeout`,
   `delete`, `group_delete` or `meter_delete`, and the counters are missing if datapathd did not
   answer. Others, the *events* below, come to those

@@ -403,6 +403,7 @@ static json_t *packet_stats(void *context, json_t *params, struct rpc_error *err
 static const struct rpc_param any_params[] = {ANY("name"), ANY("bridge"), ANY("type"),
 	ANY("ofport"), ANY("options"), ANY("vlan_mode"), ANY("tag"), ANY("trunks"), ANY("mtu"),
 	ANY("mac_aging"), ANY("mac_table_size"), ANY("ops"), ANY("ids"), ANY("threads"),
+	ANY("idle_us"), ANY("sleep_max_us"), ANY("perf"), ANY("perf_log_us"),
 	ANY("controller_rate"), ANY("controller_burst"), ANY("in_port"), ANY("frame"),
 	ANY("actions"), ANY("mac_learning_rate"), ANY("mac_learning_burst"), {0}};
 

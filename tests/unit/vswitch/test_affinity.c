@@ -112,11 +112,17 @@ static void test_pins(void **state)
 	}
 }
 
+#define FRESH(POLICY, ISOLATE) ((struct affinity_rules){AFFINITY_##POLICY, AFFINITY_FRESH, ISOLATE})
+
 static struct affinity_queue queue(
 	const char *port, uint32_t number, int numa, uint64_t load, int64_t pinned)
 {
-	return (struct affinity_queue){
-		.port = port, .queue = number, .numa = numa, .load = load, .pinned = pinned};
+	return (struct affinity_queue){.port = port,
+		.queue = number,
+		.numa = numa,
+		.load = load,
+		.pinned = pinned,
+		.present = -1};
 }
 
 static void test_roundrobin(void **state)
@@ -125,7 +131,7 @@ static void test_roundrobin(void **state)
 	struct affinity_queue queues[] = {queue("a", 0, 0, 0, -1), queue("a", 1, 0, 0, -1),
 		queue("a", 2, 0, 0, -1), queue("b", 0, 1, 0, -1), queue("c", 0, -1, 0, -1)};
 
-	affinity_plan(threads, 3, queues, 5, AFFINITY_ROUNDROBIN, true);
+	affinity_plan(threads, 3, queues, 5, FRESH(ROUNDROBIN, true));
 	assert_int_equal(queues[0].core, 1);
 	assert_int_equal(queues[1].core, 2);
 	assert_int_equal(queues[2].core, 1);
@@ -140,7 +146,7 @@ static void test_crossing(void **state)
 	struct affinity_thread threads[] = {{1, 0}};
 	struct affinity_queue queues[] = {queue("a", 0, 1, 0, -1)};
 
-	affinity_plan(threads, 1, queues, 1, AFFINITY_ROUNDROBIN, true);
+	affinity_plan(threads, 1, queues, 1, FRESH(ROUNDROBIN, true));
 	assert_int_equal(queues[0].core, 1);
 	assert_true(queues[0].crosses);
 }
@@ -151,19 +157,19 @@ static void test_isolation(void **state)
 	struct affinity_queue queues[] = {queue("a", 0, 0, 0, 1), queue("a", 1, 0, 0, -1),
 		queue("b", 0, 0, 0, -1), queue("c", 0, 0, 0, 9)};
 
-	affinity_plan(threads, 2, queues, 4, AFFINITY_ROUNDROBIN, true);
+	affinity_plan(threads, 2, queues, 4, FRESH(ROUNDROBIN, true));
 	assert_int_equal(queues[0].core, 1);
 	assert_true(threads[0].isolated);
 	assert_int_equal(queues[1].core, 2);
 	assert_int_equal(queues[2].core, 2);
 	assert_int_equal(queues[3].core, AFFINITY_UNPOLLED); // no thread on core 9
 
-	affinity_plan(threads, 2, queues, 4, AFFINITY_ROUNDROBIN, false);
+	affinity_plan(threads, 2, queues, 4, FRESH(ROUNDROBIN, false));
 	assert_int_equal(queues[1].core, 1);
 	assert_int_equal(queues[2].core, 2);
 
 	queues[1].pinned = 2; // now all threads are isolated
-	affinity_plan(threads, 2, queues, 4, AFFINITY_ROUNDROBIN, true);
+	affinity_plan(threads, 2, queues, 4, FRESH(ROUNDROBIN, true));
 	assert_int_equal(queues[2].core, AFFINITY_UNPOLLED);
 }
 
@@ -174,7 +180,7 @@ static void test_cycles(void **state)
 		queue("c", 0, 0, 30, -1), queue("d", 0, 0, 20, -1)};
 
 	// By load 40 30 20 10, to and fro: 1 2 2 1.
-	affinity_plan(threads, 2, queues, 4, AFFINITY_CYCLES, true);
+	affinity_plan(threads, 2, queues, 4, FRESH(CYCLES, true));
 	assert_int_equal(queues[1].core, 1);
 	assert_int_equal(queues[2].core, 2);
 	assert_int_equal(queues[3].core, 2);
@@ -187,7 +193,7 @@ static void test_group(void **state)
 	struct affinity_queue queues[] = {queue("a", 0, 0, 90, -1), queue("b", 0, 0, 30, -1),
 		queue("c", 0, 0, 30, -1), queue("d", 0, 0, 20, -1)};
 
-	affinity_plan(threads, 2, queues, 4, AFFINITY_GROUP, true);
+	affinity_plan(threads, 2, queues, 4, FRESH(GROUP, true));
 	assert_int_equal(queues[0].core, 1);
 	assert_int_equal(queues[1].core, 2);
 	assert_int_equal(queues[2].core, 2);
@@ -198,9 +204,9 @@ static void test_nothing(void **state)
 {
 	struct affinity_queue queues[] = {queue("a", 0, 0, 0, -1)};
 
-	affinity_plan(NULL, 0, queues, 1, AFFINITY_ROUNDROBIN, true);
+	affinity_plan(NULL, 0, queues, 1, FRESH(ROUNDROBIN, true));
 	assert_int_equal(queues[0].core, AFFINITY_UNPOLLED);
-	affinity_plan(NULL, 0, NULL, 0, AFFINITY_GROUP, true);
+	affinity_plan(NULL, 0, NULL, 0, FRESH(GROUP, true));
 }
 
 static bool thread_exists(const struct affinity_thread *threads, size_t n, uint32_t core, int numa)
@@ -236,7 +242,8 @@ static void test_properties(void **state)
 			queues[i] = queue("p", (uint32_t)i, rand_r(&seed) % 3 - 1,
 				(uint64_t)rand_r(&seed) % 100,
 				rand_r(&seed) % 5 ? -1 : rand_r(&seed) % 18);
-		affinity_plan(threads, n_threads, queues, n_queues, policy, isolate);
+		affinity_plan(threads, n_threads, queues, n_queues,
+			(struct affinity_rules){policy, AFFINITY_FRESH, isolate});
 
 		for (size_t i = 0; i < n_queues; i++) {
 			const struct affinity_queue *q = &queues[i];

@@ -142,14 +142,14 @@ static char *plan_of(
 	json_t *status_json = json_loads(status, 0, NULL);
 	struct plan_input input = {
 		.cpus = cpus_json, .status = status_json, .mask = "", .lenient = lenient};
-	json_t *problems = NULL;
-	json_t *plan = desired_plan(f->model, &input, &problems, &f->error);
-	const char *text = json_string_value(json_object_get(problems, "p0"));
+	struct plan_extra extra = {0};
+	json_t *plan = desired_plan(f->model, &input, &extra, &f->error);
+	const char *text = json_string_value(json_object_get(extra.problems, "p0"));
 	char *result = plan ? json_dumps(plan, JSON_COMPACT) : strdup("refused");
 
 	snprintf(problem, 256, "%s", text ? text : "");
 	json_decref(plan);
-	json_decref(problems);
+	json_decref(extra.problems);
 	json_decref(cpus_json);
 	json_decref(status_json);
 	return result;
@@ -170,20 +170,21 @@ static void assert_plan(struct fixture *f, const char *cpus, const char *status,
 #define CPUS "[{\"id\":0,\"numa\":0},{\"id\":1,\"numa\":0}]"
 #define STATUS(N) "[{\"name\":\"p0\",\"n_rxq\":" #N ",\"numa\":0}]"
 #define CORE(C, QUEUES) "{\"core\":" #C ",\"queues\":[" QUEUES "]}"
-#define QUEUE(N) "{\"port\":\"p0\",\"queue\":" #N "}"
+#define QUEUE(N) "{\"port\":\"p0\",\"queue\":" #N ",\"mode\":\"adaptive\"}"
+#define PLAN(CORES)            \
+	"{\"threads\":[" CORES \
+	"],\"idle_us\":1000,\"sleep_max_us\":100,\"perf\":false,\"perf_log_us\":0}"
 
 static void test_plan(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_plan(f, CPUS, STATUS(2), false, "{\"threads\":[" CORE(1, QUEUE(0) "," QUEUE(1)) "]}",
-		"");
+	assert_plan(f, CPUS, STATUS(2), false, PLAN(CORE(1, QUEUE(0) "," QUEUE(1))), "");
 	// A guest that is not there yet has a queue waiting for it.
-	assert_plan(f, CPUS, STATUS(0), false, "{\"threads\":[" CORE(1, QUEUE(0)) "]}", "");
-	assert_plan(f, CPUS, "[]", false, "{\"threads\":[" CORE(1, "") "]}", "");
+	assert_plan(f, CPUS, STATUS(0), false, PLAN(CORE(1, QUEUE(0))), "");
+	assert_plan(f, CPUS, "[]", false, PLAN(CORE(1, "")), "");
 	set(f, TABLE_OPEN_VSWITCH, ".", "other_config", "{\"pmd-cpu-mask\": \"0x3\"}");
-	assert_plan(f, CPUS, STATUS(2), false,
-		"{\"threads\":[" CORE(0, QUEUE(0)) "," CORE(1, QUEUE(1)) "]}", "");
+	assert_plan(f, CPUS, STATUS(2), false, PLAN(CORE(0, QUEUE(0)) "," CORE(1, QUEUE(1))), "");
 }
 
 static void test_plan_pins(void **state)
@@ -192,19 +193,16 @@ static void test_plan_pins(void **state)
 
 	set(f, TABLE_OPEN_VSWITCH, ".", "other_config", "{\"pmd-cpu-mask\": \"0x3\"}");
 	set(f, TABLE_INTERFACE, "p0", "other_config", "{\"pmd-rxq-affinity\": \"1:0\"}");
-	assert_plan(f, CPUS, STATUS(2), false,
-		"{\"threads\":[" CORE(0, QUEUE(1)) "," CORE(1, QUEUE(0)) "]}", "");
+	assert_plan(f, CPUS, STATUS(2), false, PLAN(CORE(0, QUEUE(1)) "," CORE(1, QUEUE(0))), "");
 	set(f, TABLE_INTERFACE, "p0", "other_config", "{\"pmd-rxq-affinity\": \"1:7\"}");
-	assert_plan(f, CPUS, STATUS(2), false,
-		"{\"threads\":[" CORE(0, QUEUE(0)) "," CORE(1, "") "]}",
+	assert_plan(f, CPUS, STATUS(2), false, PLAN(CORE(0, QUEUE(0)) "," CORE(1, "")),
 		"pins it to core 7, which is not in pmd-cpu-mask");
 	set(f, TABLE_INTERFACE, "p0", "other_config", "{\"pmd-rxq-affinity\": \"1:0,2:1\"}");
-	assert_plan(f, CPUS, STATUS(3), false,
-		"{\"threads\":[" CORE(0, QUEUE(1)) "," CORE(1, QUEUE(2)) "]}",
+	assert_plan(f, CPUS, STATUS(3), false, PLAN(CORE(0, QUEUE(1)) "," CORE(1, QUEUE(2))),
 		"set pmd-rxq-isolate=false");
 	set(f, TABLE_OPEN_VSWITCH, ".", "other_config", "{\"pmd-rxq-isolate\": \"false\"}");
 	assert_plan(f, CPUS, STATUS(3), false,
-		"{\"threads\":[" CORE(0, QUEUE(0) "," QUEUE(1)) "," CORE(1, QUEUE(2)) "]}", "");
+		PLAN(CORE(0, QUEUE(0) "," QUEUE(1)) "," CORE(1, QUEUE(2))), "");
 }
 
 // A mask of another machine: refused from a user, made the best of after a move.
@@ -215,10 +213,9 @@ static void test_plan_other_cores(void **state)
 	set(f, TABLE_OPEN_VSWITCH, ".", "other_config", "{\"pmd-cpu-mask\": \"0-3\"}");
 	assert_plan(f, CPUS, STATUS(1), false, "refused", "");
 	assert_non_null(strstr(f->error.message, "cannot use core 2"));
-	assert_plan(f, CPUS, STATUS(1), true,
-		"{\"threads\":[" CORE(0, QUEUE(0)) "," CORE(1, "") "]}", "");
+	assert_plan(f, CPUS, STATUS(1), true, PLAN(CORE(0, QUEUE(0)) "," CORE(1, "")), "");
 	set(f, TABLE_OPEN_VSWITCH, ".", "other_config", "{\"pmd-cpu-mask\": \"6,7\"}");
-	assert_plan(f, CPUS, STATUS(1), true, "{\"threads\":[" CORE(1, QUEUE(0)) "]}", "");
+	assert_plan(f, CPUS, STATUS(1), true, PLAN(CORE(1, QUEUE(0))), "");
 }
 
 static void test_type_refusals(void **state)

@@ -138,7 +138,7 @@ static void test_maps(void **state)
 		"mac-learning-burst-limit: 1000001 is out of range");
 	assert_refused(TABLE_BRIDGE, "other_config", "\"x\"", "is a map; write other_config:KEY");
 	assert_refused(TABLE_OPEN_VSWITCH, "other_config", "{\"pmd-rxq-assign\": \"best\"}",
-		"not one of: roundrobin cycles group");
+		"not one of: group cycles roundrobin");
 	assert_refused(TABLE_OPEN_VSWITCH, "other_config", "{\"\": \"\"}", "empty key");
 }
 

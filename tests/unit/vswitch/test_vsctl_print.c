@@ -100,6 +100,60 @@ static const struct example examples[] = {
 		"  rx packets: 1000 (500 Kpps, 1500 cycles/pkt)\n"
 		"  rx batches: 100 (10.00 pkts/batch)\n"
 		"  tx packets: 1000\n"},
+	{vsctl_print_rxqs,
+		"[{'threads':[{'core':2,'numa':0,'isolated':true,'queues':[],'overhead_percent':1,"
+		"'load_5s':99.96,'load_60s':25,'load_300s':5.25,'headroom_pps':3100000}]}]",
+		"pmd thread numa_id 0 core_id 2:\n"
+		"  isolated : true\n"
+		"  overhead:  1 %\n"
+		"  load: 100.0 % in 5 s, 25.0 % in 60 s, 5.2 % in 300 s; room for 3.10 Mpps "
+		"more\n"},
+	{vsctl_print_pmd_perf,
+		"[[{'core':1,'numa':0}],[{'core':2,'suspicious':9},{'core':1,'suspicious':2,"
+		"'histograms':{'cycles':[[0,0],[256,3],[384,1]],'packets':[],"
+		"'cycles_per_packet':[],'batch':[[1,4]]},'last_rounds':[{'us_ago':5,'cycles':300,"
+		"'packets':2,'batches':1}],'last_milliseconds':[{'ms':77,'rounds':4,'cycles':1300,"
+		"'packets':8,'batches':4}]}]]",
+		"pmd thread numa_id 0 core_id 1:\n"
+		"  measuring duration: 0.000 s\n"
+		"  iterations: 0 (0.00 us/it)\n"
+		"  - used TSC cycles: 0 (  0.0 % of total cycles)\n"
+		"  - idle TSC cycles: 0 (  0.0 % of total cycles)\n"
+		"  rx packets: 0 (0 Kpps, 0 cycles/pkt)\n"
+		"  rx batches: 0 (0.00 pkts/batch)\n"
+		"  tx packets: 0\n"
+		"  suspicious iterations: 2\n"
+		"  Histograms, of iterations with packets\n"
+		"  cycles/it\n"
+		"    from       256             3   75.0 %\n"
+		"    from       384             1   25.0 %\n"
+		"  packets/it\n"
+		"  cycles/pkt\n"
+		"  pkts/batch\n"
+		"    from         1             4  100.0 %\n"
+		"     us ago      cycles     packets     batches\n"
+		"          5         300           2           1\n"
+		"         ms  iterations      cycles     packets     batches\n"
+		"         77           4        1300           8           4\n"},
+	{vsctl_print_rebalance,
+		"[{'threads':[{'core':2,'numa':0,'isolated':false,'load_before':90,'load_after':50}"
+		","
+		"{'core':3,'numa':0,'isolated':true,'load_before':10.04,'load_after':50}],"
+		"'moves':[{'port':'p0','queue':1,'load':40,'from':2,'to':3},"
+		"{'port':'p1','queue':0,'load':0,'from':null,'to':2}],"
+		"'improvement_percent':75.5,'applied':false}]",
+		"core_id 2: load 90.0 % -> 50.0 %\n"
+		"core_id 3 (isolated): load 10.0 % -> 50.0 %\n"
+		"port: p0                queue-id:  1  load 40.0 %: from core_id 2 to core_id 3\n"
+		"port: p1                queue-id:  0  load 0.0 %: to core_id 2\n"
+		"Would move 2 queues; variance of the loads improves by 75.5 %\n"},
+	{vsctl_print_rebalance,
+		"[{'threads':[],'moves':[{'port':'p0','queue':1,'load':40,'from':2,'to':3}],"
+		"'improvement_percent':75.5,'applied':true}]",
+		"port: p0                queue-id:  1  load 40.0 %: from core_id 2 to core_id 3\n"
+		"Moved 1 queue; variance of the loads improves by 75.5 %\n"},
+	{vsctl_print_rebalance, "[{'threads':[],'moves':[]}]",
+		"The queues are where they should be.\n"},
 	{vsctl_print_fdb,
 		"[[{'port':'p0','vlan':0,'mac':'00:00:00:00:00:01','age':7},"
 		"{'port':12,'vlan':100,'mac':'00:00:00:00:00:02','age':123}]]",

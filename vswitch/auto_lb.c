@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vswitch/auto_lb.h"
+
+#include <string.h>
+
+#include "vswitch/log.h"
+#include "vswitch/model_edit.h"
+#include "vswitch/sync.h"
+
+#define INTERVAL_MIN 1
+#define LOAD_PERCENT 95
+#define IMPROVEMENT_PERCENT 25
+
+static json_int_t setting_of(const struct vswitch *vs, const char *key, json_int_t unset)
+{
+	const char *text = row_map_get(edit_root(vs->model), "other_config", key);
+
+	// The schema has made sure that it is a number.
+	return text ? atoll(text) : unset;
+}
+
+static bool any_overloaded(const json_t *threads, double threshold)
+{
+	size_t i;
+	json_t *thread;
+
+	json_array_foreach ((json_t *)threads, i, thread) {
+		if (json_number_value(json_object_get(thread, "load_60s")) >= threshold)
+			return true;
+	}
+	return false;
+}
+
+static void rebalance(struct vswitch *vs)
+{
+	json_int_t least = setting_of(vs, "pmd-auto-lb-improvement-threshold", IMPROVEMENT_PERCENT);
+	struct rpc_error error = {0};
+	json_t *report = sync_rebalance(vs, (double)least, false, &error);
+	double gain = json_number_value(json_object_get(report, "improvement_percent"));
+	size_t moves = json_array_size(json_object_get(report, "moves"));
+
+	if (!report) {
+		log_warning("pmd-auto-lb: %s", error.message);
+	} else if (json_is_true(json_object_get(report, "applied"))) {
+		log_info("pmd-auto-lb: %zu queues moved; the variance of the loads improves by "
+			 "%.0f %%",
+			moves, gain);
+		if (vs->server)
+			rpc_server_notify_all(vs->server, "pmd.rebalanced", json_incref(report));
+	} else {
+		log_debug("pmd-auto-lb: a packet thread is overloaded, but moving queues would "
+			  "improve the variance of the loads by %.0f %% only",
+			gain);
+	}
+	json_decref(report);
+	rpc_error_clear(&error);
+}
+
+void auto_lb_step(struct vswitch *vs)
+{
+	const char *wanted = row_map_get(edit_root(vs->model), "other_config", "pmd-auto-lb");
+	struct rpc_error error = {0};
+	json_t *threads;
+
+	if (!wanted || strcmp(wanted, "true") != 0 || !vs->actual) {
+		vs->auto_lb_s = 0;
+		return;
+	}
+	if (++vs->auto_lb_s < 60 * setting_of(vs, "pmd-auto-lb-rebal-interval", INTERVAL_MIN))
+		return;
+	vs->auto_lb_s = 0;
+	threads = datapath_link_call(vs->link, "pmd.stats", NULL, &error);
+	if (json_array_size(threads) > 1 &&
+		any_overloaded(threads,
+			(double)setting_of(vs, "pmd-auto-lb-load-threshold", LOAD_PERCENT)))
+		rebalance(vs);
+	json_decref(threads);
+	rpc_error_clear(&error);
+}

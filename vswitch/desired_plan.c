@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The plan of desired.h: from the model, what the datapath says of its ports, and what it says of
+// its threads, to the values that affinity.h plans with, and back.
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vswitch/desired.h"
+#include "vswitch/model_edit.h"
+
+#define QUEUES_PER_PORT 64
+// As datapathd has it if nobody says otherwise.
+#define IDLE_US 1000
+#define SLEEP_MAX_US 100
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static json_int_t number_of(const json_t *object, const char *key, json_int_t unset)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_integer(value) ? json_integer_value(value) : unset;
+}
+
+static const json_t *root_of(const struct model *model)
+{
+	const json_t *rows = model_rows(model, TABLE_OPEN_VSWITCH);
+
+	return json_object_iter_value(json_object_iter((json_t *)rows));
+}
+
+// --- Queues ---
+
+struct queue_list {
+	struct affinity_queue *items;
+	size_t count;
+};
+
+// What a queue took of a core in the last minute, in millionths, as pmd.stats tells it.
+static uint64_t queue_load(const json_t *load, const char *port, uint32_t queue)
+{
+	double percent = 0;
+	size_t i;
+	size_t j;
+	json_t *thread;
+	json_t *item;
+
+	json_array_foreach ((json_t *)load, i, thread) {
+		json_array_foreach (json_object_get(thread, "queues"), j, item) {
+			if (number_of(item, "queue", -1) == queue &&
+				strcmp(text_of(item, "port"), port) == 0)
+				percent += json_number_value(json_object_get(item, "load_60s"));
+		}
+	}
+	return (uint64_t)(percent * 10000);
+}
+
+// The core that polls it by this plan, or -1.
+static int64_t queue_present(const json_t *plan, const char *port, uint32_t queue)
+{
+	size_t i;
+	size_t j;
+	json_t *thread;
+	json_t *item;
+
+	json_array_foreach (json_object_get(plan, "threads"), i, thread) {
+		json_array_foreach (json_object_get(thread, "queues"), j, item) {
+			if (number_of(item, "queue", -1) == queue &&
+				strcmp(text_of(item, "port"), port) == 0)
+				return number_of(thread, "core", -1);
+		}
+	}
+	return -1;
+}
+
+static int pins_of(const struct model *model, const char *name, struct affinity_pin *pins)
+{
+	const json_t *interface = model_named(model, TABLE_INTERFACE, name);
+	const char *text = row_map_get(interface, "other_config", "pmd-rxq-affinity");
+	struct rpc_error ignored = {0};
+	int count = text ? affinity_pins_parse(text, pins, QUEUES_PER_PORT, &ignored) : 0;
+
+	rpc_error_clear(&ignored);
+	return count < 0 ? 0 : count;
+}
+
+// The queues of one port. A port whose guest is not there yet counts as one queue, so that it has
+// a thread when the guest comes.
+static void list_port(struct queue_list *list, const struct model *model, const json_t *port,
+	const struct plan_input *input)
+{
+	const char *name = text_of(port, "name");
+	json_int_t n_rxq = number_of(port, "n_rxq", 1);
+	struct affinity_pin pins[QUEUES_PER_PORT];
+	int n_pins = pins_of(model, name, pins);
+
+	n_rxq = n_rxq < 1 ? 1 : n_rxq > QUEUES_PER_PORT ? QUEUES_PER_PORT : n_rxq;
+	for (uint32_t queue = 0; queue < n_rxq; queue++) {
+		struct affinity_queue *item = &list->items[list->count++];
+
+		*item = (struct affinity_queue){
+			.port = name,
+			.queue = queue,
+			.numa = (int)number_of(port, "numa", -1),
+			.load = input->load ? queue_load(input->load, name, queue) : 0,
+			.pinned = -1,
+			.present = queue_present(input->present, name, queue),
+		};
+		for (int i = 0; i < n_pins; i++) {
+			if (pins[i].queue == queue)
+				item->pinned = pins[i].core;
+		}
+	}
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(text_of(*(json_t *const *)a, "name"), text_of(*(json_t *const *)b, "name"));
+}
+
+// All queues in the order of port names, which does not depend on history.
+static struct queue_list list_queues(const struct model *model, const struct plan_input *input)
+{
+	size_t n_ports = json_array_size(input->status);
+	json_t **ports = calloc(n_ports + 1, sizeof(*ports));
+	struct queue_list list = {
+		.items = calloc(n_ports * QUEUES_PER_PORT + 1, sizeof(*list.items)),
+	};
+
+	for (size_t i = 0; ports && i < n_ports; i++)
+		ports[i] = json_array_get(input->status, i);
+	if (ports)
+		qsort(ports, n_ports, sizeof(*ports), compare_names);
+	for (size_t i = 0; ports && list.items && i < n_ports; i++)
+		list_port(&list, model, ports[i], input);
+	free(ports);
+	return list;
+}
+
+// --- Threads ---
+
+struct thread_list {
+	struct affinity_thread *items;
+	size_t count;
+};
+
+// Is any of the cores in the set?
+static bool core_set_meets(
+	const struct core_set *set, const struct affinity_core *cores, size_t n_cores)
+{
+	for (size_t i = 0; i < n_cores; i++) {
+		if (core_set_has(set, cores[i].id))
+			return true;
+	}
+	return false;
+}
+
+// With lenient input *error may be set although the answer is true.
+static bool choose_cores(const struct model *model, const struct plan_input *input,
+	struct thread_list *threads, struct rpc_error *error)
+{
+	const char *mask = row_map_get(root_of(model), "other_config", "pmd-cpu-mask");
+	size_t n_cores = json_array_size(input->cpus);
+	struct affinity_core *cores = calloc(n_cores + 1, sizeof(*cores));
+	struct core_set set = {0};
+	bool good = cores != NULL;
+
+	for (size_t i = 0; cores && i < n_cores; i++) {
+		const json_t *cpu = json_array_get(input->cpus, i);
+
+		cores[i].id = (uint32_t)number_of(cpu, "id", 0);
+		cores[i].numa = (int)number_of(cpu, "numa", -1);
+	}
+	if (!mask)
+		mask = input->mask;
+	if (good && *mask)
+		good = core_set_parse(&set, mask, error) == 0 &&
+		       core_set_check(&set, cores, n_cores, error);
+	if (cores && (!*mask || (!good && input->lenient && !core_set_meets(&set, cores, n_cores))))
+		core_set_default(&set, cores, n_cores);
+	good = cores && (good || input->lenient);
+	threads->items = calloc(n_cores + 1, sizeof(*threads->items));
+	for (size_t i = 0; good && threads->items && i < n_cores; i++) {
+		if (core_set_has(&set, cores[i].id))
+			threads->items[threads->count++] = (struct affinity_thread){
+				.core = cores[i].id, .numa = cores[i].numa};
+	}
+	free(cores);
+	return good && threads->items;
+}
+
+// --- Plans ---
+
+static json_int_t setting_of(const struct model *model, const char *key, json_int_t unset)
+{
+	const char *text = row_map_get(root_of(model), "other_config", key);
+
+	// The schema has made sure that it is a number.
+	return text ? atoll(text) : unset;
+}
+
+// A port's own, or that of the switch.
+static const char *mode_of(const struct model *model, const char *port)
+{
+	const json_t *interface = model_named(model, TABLE_INTERFACE, port);
+	const char *mode = row_map_get(interface, "other_config", "rx-mode");
+
+	if (!mode)
+		mode = row_map_get(root_of(model), "other_config", "rx-mode");
+	return mode ? mode : "adaptive";
+}
+
+static json_t *thread_to_json(const struct model *model, const struct affinity_thread *thread,
+	const struct queue_list *queues)
+{
+	json_t *items = json_array();
+
+	for (size_t i = 0; i < queues->count; i++) {
+		const struct affinity_queue *queue = &queues->items[i];
+
+		if (queue->core == thread->core)
+			json_array_append_new(
+				items, json_pack("{s:s, s:I, s:s}", "port", queue->port, "queue",
+					       (json_int_t)queue->queue, "mode",
+					       mode_of(model, queue->port)));
+	}
+	return json_pack("{s:I, s:o}", "core", (json_int_t)thread->core, "queues", items);
+}
+
+static json_t *plan_to_json(const struct model *model, const struct thread_list *threads,
+	const struct queue_list *queues)
+{
+	const char *perf = row_map_get(root_of(model), "other_config", "pmd-perf-metrics");
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < threads->count; i++)
+		json_array_append_new(list, thread_to_json(model, &threads->items[i], queues));
+	return json_pack("{s:o, s:I, s:I, s:b, s:I}", "threads", list, "idle_us",
+		setting_of(model, "pmd-idle-time", IDLE_US), "sleep_max_us",
+		setting_of(model, "pmd-sleep-max", SLEEP_MAX_US), "perf",
+		perf && strcmp(perf, "true") == 0, "perf_log_us",
+		setting_of(model, "pmd-perf-log-us", 0));
+}
+
+static json_t *unpolled_to_json(const struct queue_list *queues)
+{
+	json_t *problems = json_object();
+
+	for (size_t i = 0; i < queues->count; i++) {
+		const struct affinity_queue *queue = &queues->items[i];
+		char text[256];
+
+		if (queue->core != AFFINITY_UNPOLLED)
+			continue;
+		if (queue->pinned >= 0)
+			snprintf(text, sizeof(text),
+				"queue %u is not polled: pmd-rxq-affinity pins it to core "
+				"%lld, which is not in pmd-cpu-mask",
+				queue->queue, (long long)queue->pinned);
+		else
+			snprintf(text, sizeof(text),
+				"queue %u is not polled: every core of pmd-cpu-mask is "
+				"isolated by a pmd-rxq-affinity; add a core, or set "
+				"pmd-rxq-isolate=false",
+				queue->queue);
+		json_object_set_new(problems, queue->port, json_string(text));
+	}
+	return problems;
+}
+
+// Are the threads of the plan that is in force other ones?
+static bool threads_differ(const json_t *present, const struct thread_list *threads)
+{
+	const json_t *list = json_object_get(present, "threads");
+	size_t i;
+	json_t *thread;
+
+	if (json_array_size(list) != threads->count)
+		return true;
+	json_array_foreach ((json_t *)list, i, thread) {
+		bool found = false;
+
+		for (size_t j = 0; j < threads->count; j++)
+			found |= threads->items[j].core == number_of(thread, "core", -1);
+		if (!found)
+			return true;
+	}
+	return false;
+}
+
+// Load of a thread as it is, without what cannot stay.
+static uint64_t load_before(const struct queue_list *queues, uint32_t core)
+{
+	uint64_t load = 0;
+
+	for (size_t i = 0; i < queues->count; i++)
+		load += queues->items[i].present == core ? queues->items[i].load : 0;
+	return load;
+}
+
+static json_t *percent(uint64_t load)
+{
+	return json_real((double)load / 10000);
+}
+
+static json_t *balance_to_json(const struct affinity_balance *balance)
+{
+	return json_pack("{s:o, s:f, s:I}", "highest_percent", percent(balance->highest),
+		"variance", balance->variance / 1e8, "crossing", (json_int_t)balance->crossing);
+}
+
+// What a rebalance changes, and what comes of it if loads stay as they are.
+static json_t *report_make(const struct thread_list *threads, const struct queue_list *queues,
+	const struct affinity_balance *before, const struct affinity_balance *after)
+{
+	json_t *cores = json_array(), *moves = json_array();
+	double gain = before->variance > 0 ? 100 * (1 - after->variance / before->variance) : 0;
+
+	for (size_t i = 0; i < threads->count; i++) {
+		const struct affinity_thread *thread = &threads->items[i];
+
+		json_array_append_new(cores,
+			json_pack("{s:I, s:i, s:b, s:o, s:o}", "core", (json_int_t)thread->core,
+				"numa", thread->numa, "isolated", thread->isolated, "load_before",
+				percent(load_before(queues, thread->core)), "load_after",
+				percent(thread->load)));
+	}
+	for (size_t i = 0; i < queues->count; i++) {
+		const struct affinity_queue *queue = &queues->items[i];
+
+		if (queue->core != queue->present && queue->core != AFFINITY_UNPOLLED)
+			json_array_append_new(moves,
+				json_pack("{s:s, s:I, s:o, s:I, s:o}", "port", queue->port, "queue",
+					(json_int_t)queue->queue, "load", percent(queue->load),
+					"to", (json_int_t)queue->core, "from",
+					queue->present < 0 ? json_null()
+							   : json_integer(queue->present)));
+	}
+	return json_pack("{s:o, s:o, s:o, s:o, s:f}", "threads", cores, "moves", moves, "before",
+		balance_to_json(before), "after", balance_to_json(after), "improvement_percent",
+		gain);
+}
+
+json_t *desired_plan(const struct model *model, const struct plan_input *input,
+	struct plan_extra *extra, struct rpc_error *error)
+{
+	const char *isolate = row_map_get(root_of(model), "other_config", "pmd-rxq-isolate");
+	const char *policy = row_map_get(root_of(model), "other_config", "pmd-rxq-assign");
+	struct affinity_rules rules = {
+		.policy = affinity_policy_find(policy),
+		.pace = AFFINITY_KEEP,
+		.isolate = !isolate || strcmp(isolate, "true") == 0,
+	};
+	struct affinity_balance before, after;
+	struct thread_list threads = {0};
+	struct queue_list queues = {0};
+	json_t *plan = NULL;
+
+	if (choose_cores(model, input, &threads, error)) {
+		queues = list_queues(model, input);
+		if (threads_differ(input->present, &threads))
+			rules.pace = AFFINITY_FILL;
+		if (input->rebalance)
+			affinity_rebalance(threads.items, threads.count, queues.items, queues.count,
+				rules, &before, &after);
+		else
+			affinity_plan(
+				threads.items, threads.count, queues.items, queues.count, rules);
+		plan = plan_to_json(model, &threads, &queues);
+		if (extra)
+			extra->problems = unpolled_to_json(&queues);
+		if (extra && input->rebalance)
+			extra->report = report_make(&threads, &queues, &before, &after);
+	}
+	free(threads.items);
+	free(queues.items);
+	return plan;
+}
