@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packet threads: started, stopped and moved under traffic; what is shown about them."""
 import json
+import os
 import re
+from random import Random
 
 import pytest
 from turnout.machine import PMD_CORE, PMD_MASK, PROCESSORS
 from turnout.pingpong import FRAMES, PingPong
-from turnout.waiting import wait_until
+from turnout.waiting import wait_stable, wait_until
 
 MASK = "other_config:pmd-cpu-mask"
 
@@ -52,6 +54,158 @@ def test_queues_are_spread(switch, bridge):
         switch.add_port(bridge, f"n{number}", type="dpdk", devargs=f"net_null{20 + number},no-rx=1")
     counts = sorted(len(queues) for queues in placement(switch).values())
     assert counts == [2, 2]
+
+
+def test_queues_that_can_stay_stay(switch, bridge):
+    """A port more moves none of the others, and a core more takes what it is given."""
+    if len(PROCESSORS) < 2:
+        pytest.skip("this machine has one processor")
+    for number in range(3):
+        switch.add_port(bridge, f"n{number}", type="dpdk", devargs=f"net_null{50 + number},no-rx=1")
+    set_mask(switch, f"{PROCESSORS[0]},{PROCESSORS[1]}")
+    before = placement(switch)
+    assert sorted(len(queues) for queues in before.values()) == [1, 2]
+    switch.add_port(bridge, "a0", type="dpdk", devargs="net_null53,no-rx=1")
+    after = placement(switch)
+    assert sorted(len(queues) for queues in after.values()) == [2, 2]
+    assert all(set(before[core]) <= set(after[core]) for core in before)
+    switch.vsctl("del-port", bridge, before[PMD_CORE][0][0])
+    assert all(set(queues) <= set(after[core]) for core, queues in placement(switch).items())
+
+
+def test_rebalance(switch, bridge):
+    """Two busy queues on one core: what is planned is what is done, and once is enough."""
+    if len(PROCESSORS) < 2:
+        pytest.skip("this machine has one processor")
+    pins = "other_config:pmd-rxq-affinity"
+    switch.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-rxq-isolate=false")
+    for number in range(2):
+        switch.add_port(bridge, f"n{number}", type="dpdk", devargs=f"net_null{60 + number}")
+        switch.vsctl("set", "Interface", f"n{number}", f"{pins}=0:{PMD_CORE}")
+    switch.set_flows(bridge, "actions=drop")
+    set_mask(switch, f"{PROCESSORS[0]},{PROCESSORS[1]}")
+    for number in range(2):
+        switch.vsctl("remove", "Interface", f"n{number}", "other_config", "pmd-rxq-affinity")
+    assert placement(switch)[PMD_CORE] == [("n0", 0), ("n1", 0)], "they stay"
+
+    def measured():
+        return all(queue["load_60s"] > 1 for row in switch.rpc("pmd.stats_show")
+                   for queue in row["queues"])
+    wait_until(measured, "the load to be known")
+    report = switch.rpc("pmd.rebalance", dry_run=True)
+    move, = report["moves"]
+    assert (move["from"], move["to"], report["applied"]) == (PMD_CORE, PROCESSORS[0], False)
+    assert report["after"]["highest_percent"] < report["before"]["highest_percent"]
+    assert len(placement(switch)[PMD_CORE]) == 2, "only said"
+    text = switch.vsctl("pmd-rxq-rebalance")
+    assert "Moved 1 queue; variance of the loads improves by" in text, text
+    assert sorted(len(queues) for queues in placement(switch).values()) == [1, 1]
+    switch.vsctl("remove", "Open_vSwitch", ".", "other_config", "pmd-rxq-isolate")
+    show = switch.vsctl("pmd-rxq-show")
+    assert re.search(r"^  load: \S+ % in 5 s, \S+ % in 60 s, \S+ % in 300 s", show, re.M), show
+
+
+def test_single_rounds(switch, bridge):
+    """Histograms and the last rounds, which are measured only if that is wanted."""
+    metrics, limit = (f"other_config:pmd-perf-{name}" for name in ("metrics", "log-us"))
+    log = switch.path("datapathd.log")
+
+    def logged():
+        with open(log, encoding="utf-8") as file:
+            return file.read().count(" a round took ")
+    try:
+        with PingPong(switch, bridge) as pair:
+            pair.start()
+            assert switch.rpc("pmd.perf_show") == []
+            switch.vsctl("set", "Open_vSwitch", ".", f"{metrics}=true")
+            pair.wait_moving(3000)
+            found, = switch.rpc("pmd.perf_show", rounds=7, milliseconds=2)
+            assert found["core"] == PMD_CORE and found["rounds"] > 50
+            for bins in found["histograms"].values():
+                assert 50 < sum(count for _, count in bins) <= found["rounds"]
+            assert len(found["last_rounds"]) == 7 and len(found["last_milliseconds"]) == 2
+            assert all(0 < row["packets"] <= 64 and row["cycles"] > 0 for row in found["last_rounds"])
+            text = switch.vsctl("pmd-perf-show", "-nh", "-it", "3", "--ms=2")
+            assert "us ago" in text and "Histograms" not in text
+            assert "cycles/it" in switch.vsctl("pmd-perf-show")
+            assert logged() == 0
+            switch.vsctl("set", "Open_vSwitch", ".", f"{limit}=1")
+            wait_until(logged, "a suspicious round to be logged")
+            assert switch.rpc("pmd.perf_show")[0]["suspicious"] > 0
+            switch.vsctl("set", "Open_vSwitch", ".", f"{metrics}=false")
+            assert switch.rpc("pmd.perf_show") == []
+            assert pair.harvest() == FRAMES
+        for arguments in (("-it", "0"), ("-ms", "x"), ("--it=2000",)):
+            result = switch.run("vswitch/vsctl", "pmd-perf-show", *arguments, status=None)
+            assert result.status != 0 and "1 to 1016" in result.err, result.err
+    finally:
+        switch.vsctl("remove", "Open_vSwitch", ".", "other_config", "pmd-perf-metrics",
+                     "pmd-perf-log-us")
+
+
+def resources(switch):
+    """Threads and descriptors of datapathd, once it has let go of what it is to let go of."""
+    place = f"/proc/{switch.pid_of('datapathd')}"
+    return wait_stable(lambda: (len(os.listdir(place + "/task")), len(os.listdir(place + "/fd"))),
+                       "threads and descriptors")
+
+
+def memory(switch):
+    with open(f"/proc/{switch.pid_of('datapathd')}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
+def change_something(switch, bridge, random):
+    """One of the things that operators do to threads and queues."""
+    kind = random.choice(("mask", "pin", "unpin", "isolate", "assign", "rebalance", "queues", "mode"))
+    port = random.choice(("x0", "x1"))
+    if kind == "mask":
+        set_mask(switch, random.choice((PMD_MASK, "1", ",".join(map(str, PROCESSORS[:2])))))
+    elif kind == "pin":
+        switch.vsctl("set", "Interface", port, "other_config:pmd-rxq-affinity="
+                     f"0:{random.choice(PROCESSORS[:2])}")
+    elif kind == "unpin":
+        switch.vsctl("remove", "Interface", port, "other_config", "pmd-rxq-affinity")
+    elif kind == "isolate":
+        switch.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-rxq-isolate="
+                     + random.choice(("true", "false")))
+    elif kind == "assign":
+        switch.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-rxq-assign="
+                     + random.choice(("group", "cycles", "roundrobin")))
+    elif kind == "rebalance":
+        switch.vsctl("pmd-rxq-rebalance")
+    elif kind == "queues":
+        switch.vsctl("set", "Interface", port, f"options:n_rxq={random.randint(1, 4)}")
+    else:
+        switch.vsctl("set", "Interface", port, "other_config:rx-mode="
+                     + random.choice(("adaptive", "polling", "interrupt")))
+
+
+def test_many_changes(switch, bridge):
+    """TURNOUT_CHANGES=1000 TURNOUT_SEED=7 for a long run. Frames of ports that are not touched circle
+    on, all of them, and nothing is left behind."""
+    if len(PROCESSORS) < 2:
+        pytest.skip("this machine has one processor")
+    random = Random(int(os.environ.get("TURNOUT_SEED", "1")))
+    count = int(os.environ.get("TURNOUT_CHANGES", "60"))
+    with PingPong(switch, bridge) as pair:
+        pair.start()
+        for number in range(2):
+            switch.add_port(bridge, f"x{number}", type="dpdk", ofport=10 + number,
+                            devargs=f"net_null{70 + number},no-rx=1")
+        before, used = resources(switch), memory(switch)
+        for _ in range(count):
+            change_something(switch, bridge, random)
+        set_mask(switch, PMD_MASK)
+        for number in range(2):
+            switch.vsctl("remove", "Interface", f"x{number}", "other_config", "pmd-rxq-affinity",
+                         "rx-mode")
+            switch.vsctl("set", "Interface", f"x{number}", "options:n_rxq=1")
+        pair.wait_moving(500)
+        assert pair.harvest() == FRAMES, "frames were lost while threads and queues changed"
+        assert resources(switch) == before
+        assert memory(switch) < used + 8192  # kB
+    switch.vsctl("remove", "Open_vSwitch", ".", "other_config", "pmd-rxq-isolate", "pmd-rxq-assign")
 
 
 def test_bad_masks(switch):

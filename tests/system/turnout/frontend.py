@@ -53,7 +53,7 @@ class Ring:
         self.frontend.words[offset // 2] = value & 0xffff
 
     def add(self, *pieces, flags=None):
-        """Make a buffer of (guest-physical address, length) available."""
+        """Make a buffer of (guest-physical address, length) available, and say so."""
         memory, head = self.frontend.memory, self.next_descriptor % self.size
         for position, (address, length) in enumerate(pieces):
             last = position == len(pieces) - 1
@@ -65,6 +65,7 @@ class Ring:
         index = self.number(self.available + 2)
         self.set_number(self.available + 4 + 2 * (index % self.size), head)
         self.set_number(self.available + 2, index + 1)
+        os.eventfd_write(self.kick, 1)  # whether the switch asks for it or not
 
     def used_index(self):
         return self.number(self.used + 2)
