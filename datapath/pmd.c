@@ -41,9 +41,9 @@ static void *pmd_main(void *argument)
 		tsc = forward_round(pmd, list, tsc);
 		if (unlikely(__atomic_load_n(&pmd->packet_out, __ATOMIC_ACQUIRE)))
 			forward_packet_out(pmd);
-		rcu_reader_quiescent(rcu, pmd->slot);
 		if (unlikely(tsc - pmd->busy_tsc >= list->idle_cycles))
 			tsc = pmd_doze(pmd, list, tsc);
+		rcu_reader_quiescent(rcu, pmd->slot);
 	}
 	rcu_reader_stop(rcu, pmd->slot);
 	rte_thread_unregister();

@@ -92,6 +92,8 @@ def test_bursts_and_silences(switch, bridge, machine, layout, indirect):
     assert ("indirect_desc" in features) == (indirect == "on")
     with pinger(switch, bridge, 1) as other:
         other.wait_answer(MAC, ADDRESS)
+        # What the machine has said before anybody was there has gone nowhere.
+        before = switch.rpc("stats.ports", port="vm")[0]["drops"]
         count = 0
         for burst in range(250):
             size = chosen.choice((20, 56, 400, 1400))
@@ -102,4 +104,4 @@ def test_bursts_and_silences(switch, bridge, machine, layout, indirect):
             count += len(numbers)
         assert count > 2500
         assert switch.stats("vm")["rx_packets"] >= count
-        assert switch.rpc("stats.ports", port="vm")[0]["drops"] == {}
+        assert switch.rpc("stats.ports", port="vm")[0]["drops"] == before
