@@ -209,7 +209,8 @@ def test_many_changes(switch, bridge):
         pair.wait_moving(500)
         assert pair.harvest() == FRAMES, "frames were lost while threads and queues changed"
         assert resources(switch) == before
-        assert memory(switch) < used + 8192  # kB
+        # A port is about 600 kB, and some of those that are gone stay with the allocator.
+        wait_until(lambda: memory(switch) < used + 32768, "the memory of ports to be given back")
     switch.vsctl("remove", "Open_vSwitch", ".", "other_config", "pmd-rxq-isolate", "pmd-rxq-assign")
 
 
