@@ -48,6 +48,21 @@ static bool core_isolated(struct vswitch *vs, json_int_t core)
 	return false;
 }
 
+// Is the port's device, or its guest's memory, on another node?
+static bool port_crosses(const struct vswitch *vs, const char *name, json_int_t numa)
+{
+	size_t i;
+	json_t *port;
+
+	json_array_foreach (vs->status, i, port) {
+		json_int_t node = number_of(port, "numa");
+
+		if (strcmp(name, json_string_value(json_object_get(port, "name"))) == 0)
+			return node >= 0 && numa >= 0 && node != numa;
+	}
+	return false;
+}
+
 static json_t *rxq_thread(struct vswitch *vs, const json_t *thread)
 {
 	static const char *const copied[] = {"load_5s", "load_60s", "load_300s", "headroom_pps"};
@@ -62,6 +77,10 @@ static json_t *rxq_thread(struct vswitch *vs, const json_t *thread)
 		in_queues += real_of(queue, "load_60s");
 		json_object_set_new(item, "usage_percent",
 			json_integer((json_int_t)(real_of(queue, "load_60s") + 0.5)));
+		json_object_set_new(item, "crosses",
+			json_boolean(
+				port_crosses(vs, json_string_value(json_object_get(queue, "port")),
+					number_of(thread, "numa"))));
 		json_array_append_new(queues, item);
 	}
 	result = json_pack("{s:I, s:I, s:b, s:o, s:I}", "core", number_of(thread, "core"), "numa",
@@ -190,10 +209,12 @@ static const struct rpc_param perf_params[] = {
 const struct rpc_method pmd_methods[] = {
 	{"pmd.rxq_show", pmd_rxq_show, NULL, 0,
 		"{threads: [{core, numa, isolated, queues: [{port, queue, enabled, mode, "
-		"packets, cycles, load_5s, load_60s, load_300s, usage_percent}], "
+		"packets, cycles, load_5s, load_60s, load_300s, usage_percent, crosses}], "
 		"overhead_percent, load_5s, load_60s, load_300s, headroom_pps}], unpolled: "
 		"{port: why}}",
-		"Which thread polls which queue, and what it spends on it."},
+		"Which thread polls which queue, and what it spends on it; a queue `crosses` if "
+		"its "
+		"device is on another NUMA node than the thread."},
 	{"pmd.stats_show", pmd_stats_show, NULL, 0,
 		"[{core, numa, thread, cycles_busy, cycles_idle, cycles_asleep, cycles_hz, "
 		"sleeps, iterations, rx_packets, rx_batches, tx_packets, drops, queues, "

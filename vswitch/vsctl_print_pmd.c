@@ -84,6 +84,10 @@ int vsctl_print_rxqs(const struct vsctl_request *request, const json_t *results,
 				json_is_false(json_object_get(queue, "enabled")) ? "(disabled)"
 										 : "(enabled) ");
 			usage_print(queue, "usage_percent", out);
+			if (json_is_true(json_object_get(queue, "crosses")))
+				fprintf(out,
+					"    this queue crosses to another NUMA node: no core of "
+					"its own is in pmd-cpu-mask, or it is pinned\n");
 		}
 		fprintf(out, "  overhead: ");
 		usage_print(thread, "overhead_percent", out);

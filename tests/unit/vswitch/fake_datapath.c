@@ -380,6 +380,34 @@ static json_t *plan_set(void *context, json_t *params, struct rpc_error *error)
 	return apply_step(context, "plan.set", params);
 }
 
+// A queue takes as much of a core as the number in its port's name says, in percent.
+static json_t *pmd_stats(void *context, json_t *params, struct rpc_error *error)
+{
+	struct fake *fake = context;
+	json_t *plan = json_object_get(fake->state, "plan"), *threads = json_array();
+	size_t i, q;
+	json_t *thread, *queue;
+
+	json_array_foreach (json_object_get(plan, "threads"), i, thread) {
+		json_t *queues = json_array();
+		double sum = 0;
+
+		json_array_foreach (json_object_get(thread, "queues"), q, queue) {
+			const char *port = text_of(queue, "port");
+			double load = atof(port + strcspn(port, "0123456789"));
+
+			sum += load;
+			json_array_append_new(
+				queues, json_pack("{s:s, s:O, s:f}", "port", port, "queue",
+						json_object_get(queue, "queue"), "load_60s", load));
+		}
+		json_array_append_new(threads,
+			json_pack("{s:O, s:i, s:o, s:f}", "core", json_object_get(thread, "core"),
+				"numa", 0, "queues", queues, "load_60s", sum));
+	}
+	return threads;
+}
+
 // Comes back to the controller, with all that was asked for, before the answer.
 static json_t *packet_out(void *context, json_t *params, struct rpc_error *error)
 {
@@ -425,6 +453,7 @@ static const struct rpc_method methods[] = {
 	{"group.stats", group_stats, any_params, 0, "", ""},
 	{"meter.stats", meter_stats, any_params, 0, "", ""},
 	{"plan.set", plan_set, any_params, 0, "", ""},
+	{"pmd.stats", pmd_stats, NULL, 0, "", ""},
 	{"packet.out", packet_out, any_params, 0, "", ""},
 	{"packet.stats", packet_stats, any_params, 0, "", ""},
 	{0},

@@ -101,10 +101,14 @@ static const struct example examples[] = {
 		"  rx batches: 100 (10.00 pkts/batch)\n"
 		"  tx packets: 1000\n"},
 	{vsctl_print_rxqs,
-		"[{'threads':[{'core':2,'numa':0,'isolated':true,'queues':[],'overhead_percent':1,"
+		"[{'threads':[{'core':2,'numa':0,'isolated':true,'queues':[{'port':'p0','queue':3,"
+		"'usage_percent':7,'crosses':true}],'overhead_percent':1,"
 		"'load_5s':99.96,'load_60s':25,'load_300s':5.25,'headroom_pps':3100000}]}]",
 		"pmd thread numa_id 0 core_id 2:\n"
 		"  isolated : true\n"
+		"  port: p0                queue-id:  3 (enabled)   pmd usage:  7 %\n"
+		"    this queue crosses to another NUMA node: no core of its own is in pmd-cpu-mask, "
+		"or it is pinned\n"
 		"  overhead:  1 %\n"
 		"  load: 100.0 % in 5 s, 25.0 % in 60 s, 5.2 % in 300 s; room for 3.10 Mpps "
 		"more\n"},
