@@ -215,7 +215,8 @@ json_t *sync_rebalance(
 	json_t *plan = plan_make(vs, false, true, &extra, error);
 	bool wanted = json_real_value(json_object_get(extra.report, "improvement_percent")) >=
 		      least_percent;
-	bool done = plan && !dry_run && wanted;
+	bool done = plan && !dry_run && wanted &&
+		    json_array_size(json_object_get(extra.report, "moves")) > 0;
 
 	if (plan)
 		rpc_error_clear(error);
