@@ -34,6 +34,9 @@ struct load_sample load_history_since(
 
 double load_percent(struct load_sample span)
 {
+	// Time and cycles are not read in the same moment.
+	if (span.cycles > span.tsc)
+		return 100;
 	return span.tsc ? 100.0 * (double)span.cycles / (double)span.tsc : 0;
 }
 

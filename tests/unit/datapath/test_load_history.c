@@ -89,6 +89,7 @@ static void test_headroom(void **state)
 	assert_true(load_headroom(span, HZ) == 0);
 	span.cycles = span.tsc + 5; // read one after the other
 	assert_true(load_headroom(span, HZ) == 0);
+	assert_true(load_percent(span) == 100);
 	span.packets = 0;
 	assert_true(load_headroom(span, HZ) == 0);
 }
