@@ -33,6 +33,7 @@ static void *pmd_main(void *argument)
 	sleeper_be_punctual();
 	tsc = rte_rdtsc();
 	pmd->busy_tsc = tsc;
+	pmd->nap_ns = PMD_NAP_MIN_NS;
 	while (!__atomic_load_n(&pmd->stop, __ATOMIC_RELAXED)) {
 		struct poll_list *list = __atomic_load_n(&pmd->list, __ATOMIC_ACQUIRE);
 
@@ -41,7 +42,7 @@ static void *pmd_main(void *argument)
 		tsc = forward_round(pmd, list, tsc);
 		if (unlikely(__atomic_load_n(&pmd->packet_out, __ATOMIC_ACQUIRE)))
 			forward_packet_out(pmd);
-		if (unlikely(tsc - pmd->busy_tsc >= list->idle_cycles))
+		if (unlikely(tsc - pmd->busy_tsc > list->idle_cycles))
 			tsc = pmd_doze(pmd, list, tsc);
 		rcu_reader_quiescent(rcu, pmd->slot);
 	}

@@ -93,8 +93,13 @@ uint64_t pmd_doze(struct pmd *pmd, struct poll_list *list, uint64_t tsc)
 	pmd->list_serial = 0; // to be disarmed
 	// What came before wakes nobody.
 	tsc = forward_round(pmd, list, tsc);
-	if (pmd->busy_tsc != last_busy || length == 0)
+	if (pmd->busy_tsc != last_busy)
 		return tsc;
+	if (length == 0) {
+		// Not again at once.
+		pmd->busy_tsc = tsc;
+		return tsc;
+	}
 	rcu_reader_leave(&pmd->datapath->rcu, pmd->slot);
 	__atomic_store_n(&pmd->asleep_tsc, tsc, __ATOMIC_RELAXED);
 	sleeper_sleep(&pmd->sleeper, length);

@@ -2,7 +2,9 @@
 #include "datapath/vhost_device.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -46,11 +48,33 @@ static bool memory_take(struct guest_memory *memory, int library)
 	return good;
 }
 
+// Guests send eventfds. Another file may be one that blocks whoever writes to it or waits for it,
+// whatever its flags say (FUSE's do).
+static bool is_eventfd(int descriptor)
+{
+	char path[32], target[32];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+	length = readlink(path, target, sizeof(target) - 1);
+	if (length < 0)
+		return true; // there is no /proc to ask
+	target[length] = '\0';
+	return strcmp(target, "anon_inode:[eventfd]") == 0;
+}
+
+// A descriptor of our own, or -1.
+static int eventfd_take(int descriptor)
+{
+	return descriptor >= 0 && is_eventfd(descriptor) ? fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+							 : -1;
+}
+
 // The library closes its descriptor whenever the guest sends another one; ours is closed when no
 // thread can be writing to it. No thread shall wait for a guest that reads none of its interrupts.
 static int call_take(const struct rte_vhost_vring *ring)
 {
-	int call = ring->callfd >= 0 ? fcntl(ring->callfd, F_DUPFD_CLOEXEC, 3) : -1;
+	int call = eventfd_take(ring->callfd);
 	int flags = call >= 0 ? fcntl(call, F_GETFL) : -1;
 
 	if (flags >= 0 && !(flags & O_NONBLOCK))
@@ -63,7 +87,7 @@ static void kick_take(struct vhost_queue *queue, const struct rte_vhost_vring *r
 {
 	static uint64_t serial; // of all devices
 
-	queue->kick = ring->kickfd >= 0 ? fcntl(ring->kickfd, F_DUPFD_CLOEXEC, 3) : -1;
+	queue->kick = eventfd_take(ring->kickfd);
 	queue->kick_serial = __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED);
 }
 

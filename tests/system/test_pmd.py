@@ -105,6 +105,27 @@ def test_rebalance(switch, bridge):
     assert re.search(r"^  load: \S+ % in 5 s, \S+ % in 60 s, \S+ % in 300 s", show, re.M), show
 
 
+def test_overload_is_told(switch, bridge):
+    """To everybody who listens: when a thread is busy all the time, and when it is not any more."""
+    listener = switch.connect()
+
+    def told(overloaded):
+        listener.call("system.info")
+        return [event["params"] for event in listener.notifications
+                if event["method"] == "pmd.overload" and event["params"]["core"] == PMD_CORE
+                and event["params"]["overloaded"] == overloaded]
+    try:
+        switch.set_flows(bridge, "actions=drop")
+        switch.add_port(bridge, "n0", type="dpdk", devargs="net_null80")
+        event = wait_until(lambda: told(True), "overload to be told", 30)[0]
+        assert 95 <= event["load_percent"] <= 100 and not told(False)
+        switch.vsctl("del-port", bridge, "n0")
+        assert wait_until(lambda: told(False), "its end to be told", 30)[0]["load_percent"] < 85
+        assert len(told(True)) == 1
+    finally:
+        listener.close()
+
+
 def test_single_rounds(switch, bridge):
     """Histograms and the last rounds, which are measured only if that is wanted."""
     metrics, limit = (f"other_config:pmd-perf-{name}" for name in ("metrics", "log-us"))

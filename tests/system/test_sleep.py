@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packet threads that sleep when they have nothing to do, and are woken by everything that there is to
 do: frames of guests and of kernel interfaces, frames to send, queues that come and go."""
+import os
+import struct
+
 import pytest
 from test_vhost_protocol import Pair, access, frame
+from turnout import frontend as vu
 from turnout.machine import PMD_MASK, PROCESSORS, need_namespaces
 from turnout.namespace import Namespace
 from turnout.pingpong import FRAMES, PingPong
@@ -27,10 +31,10 @@ def thread(switch):
     return switch.rpc("pmd.stats_show")[0]
 
 
-def wait_asleep(switch):
+def wait_asleep(switch, percent=95):
     """Until the thread has slept for nearly all of the time since the counters were cleared."""
     switch.vsctl("pmd-stats-clear")
-    wait_until(lambda: thread(switch)["asleep_percent"] >= 95, "the packet thread to sleep")
+    wait_until(lambda: thread(switch)["asleep_percent"] >= percent, "the packet thread to sleep")
 
 
 def wait_wide_awake(switch):
@@ -84,6 +88,18 @@ def test_changes_under_way(switch, bridge):
         pair.b.give_buffers(1)
         pair.a.enable(ring)
         wait_until(pair.b.rings[0].take, "the frame that waited for the ring")
+
+
+def test_kicks_that_are_no_eventfd(switch, bridge):
+    """A guest's descriptor may be any file. Nobody waits for that: the ring is looked at instead."""
+    with Pair(switch, bridge) as pair:
+        pair.cross()
+        for number, wrong in enumerate((*os.pipe(), os.open("/dev/null", os.O_RDWR))):
+            assert pair.a.tell(vu.SET_VRING_KICK, struct.pack("<Q", 1), [wrong])
+            os.close(wrong)
+            wait_until(lambda: access(switch, "va") == "direct", "the ring to be back")
+            wait_asleep(switch, 50)
+            pair.cross(number)
 
 
 def test_frames_circle_as_before(switch, bridge):
