@@ -71,8 +71,11 @@ static json_t *status(void *context, json_t *params, struct rpc_error *error)
 	{"vlan_mode", RPC_ANY, false, "access, trunk, native-tagged or native-untagged"},     \
 		{"tag", RPC_ANY, false, "access or native VLAN"},                             \
 		{"trunks", RPC_ANY, false, "list of VLANs that a trunk carries; empty: all"}, \
+		{"mtu", RPC_ANY, false, "longest payload of a frame"},                        \
 	{                                                                                     \
-		"mtu", RPC_ANY, false, "longest payload of a frame"                           \
+		"tx_steering", RPC_ANY, false,                                                \
+			"what decides about a frame's transmit queue: thread (the one that "  \
+			"sends it; the default) or hash (of its flow; vhostuser only)"        \
 	}
 
 static const struct rpc_param params_add[] = {
@@ -108,7 +111,7 @@ const struct rpc_method methods_port[] = {
 		"Open a port and connect it to a bridge. If that is refused, nothing is left "
 		"behind."},
 	{"port.set", set, params_set, 0, "{}",
-		"Change VLANs or MTU of a port; null takes a setting back."},
+		"Change VLANs, MTU or steering of a port; null takes a setting back."},
 	{"port.del", del, params_del, 0, "{}", "Close a port; the others lose nothing."},
 	{"port.status", status, params_status, 0,
 		"[{name, bridge, type, ofport, state, error, link, speed, mac, mtu, numa, n_rxq, "

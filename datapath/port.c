@@ -119,6 +119,18 @@ static bool place_check(struct datapath *datapath, const struct bridge *bridge,
 	return false;
 }
 
+// Settings that not every type has.
+static bool settings_check(const struct port_ops *ops, enum port_type_id type,
+	const struct port_settings *settings, struct rpc_error *error)
+{
+	if (settings->tx_steering == TX_STEERING_THREAD || ops->set_tx_steering)
+		return true;
+	rpc_error_set(error, RPC_REFUSED,
+		"tx_steering=%s is not for ports of type %s, only for vhostuser: leave it out",
+		tx_steering_name(settings->tx_steering), port_type_get(type)->name);
+	return false;
+}
+
 // Make an open port known to the pipeline and to threads.
 static bool port_connect(struct port *port, struct rpc_error *error)
 {
@@ -156,7 +168,8 @@ struct port *port_add(struct datapath *datapath, json_t *config, struct rpc_erro
 	if (type < 0)
 		return NULL;
 	bridge = bridge_get(datapath, config, error);
-	if (!bridge || !port_settings_parse(config, &settings, error))
+	if (!bridge || !port_settings_parse(config, &settings, error) ||
+		!settings_check(type_ops[type], type, &settings, error))
 		return NULL;
 	if (!port_options_parse(type, json_object_get(config, "options"), &options, error) ||
 		!place_check(datapath, bridge, &settings, &index, error))
@@ -250,7 +263,8 @@ bool port_set(struct port *port, const json_t *changes, struct rpc_error *error)
 	json_t *merged = port_config_merge(port->config, changes);
 	struct pipeline *pipeline = port->bridge->pipeline;
 	struct port_settings settings;
-	bool good = merged && port_settings_parse(merged, &settings, error);
+	bool good = merged && port_settings_parse(merged, &settings, error) &&
+		    settings_check(port->ops, port->type, &settings, error);
 
 	if (good && pipeline_port_set(pipeline, &settings.vlan) != 0) {
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
@@ -267,6 +281,8 @@ bool port_set(struct port *port, const json_t *changes, struct rpc_error *error)
 		json_decref(merged);
 		return false;
 	}
+	if (settings.tx_steering != port->settings.tx_steering)
+		port->ops->set_tx_steering(port, settings.tx_steering);
 	port->settings = settings;
 	json_decref(port->config);
 	port->config = merged;

@@ -118,6 +118,9 @@ struct port_ops {
 	// Control thread. Unless mtu_live, no PMD thread uses the port meanwhile.
 	bool mtu_live;
 	bool (*set_mtu)(struct port *port, uint16_t mtu, struct rpc_error *error);
+	// Control thread; NULL: threads have their queues, and nothing else can be set. PMD threads
+	// use the port meanwhile.
+	void (*set_tx_steering)(struct port *port, enum tx_steering steering);
 
 	// PMD threads. Up to `count` (at most PIPELINE_BURST) packets.
 	uint16_t (*rx_burst)(

@@ -95,6 +95,33 @@ static bool vlan_mode_parse(
 	return false;
 }
 
+static const char *const tx_steering_names[] = {
+	[TX_STEERING_THREAD] = "thread",
+	[TX_STEERING_HASH] = "hash",
+};
+
+const char *tx_steering_name(enum tx_steering steering)
+{
+	return tx_steering_names[steering];
+}
+
+static bool tx_steering_parse(
+	const json_t *member, enum tx_steering *steering, struct rpc_error *error)
+{
+	const char *name = json_string_value(member);
+
+	if (!member || json_is_null(member))
+		return true;
+	for (unsigned i = 0; name && i < sizeof(tx_steering_names) / sizeof(char *); i++) {
+		if (strcmp(name, tx_steering_names[i]) == 0) {
+			*steering = i;
+			return true;
+		}
+	}
+	rpc_error_set(error, RPC_REFUSED, "tx_steering: give thread or hash");
+	return false;
+}
+
 bool port_settings_parse(
 	const json_t *config, struct port_settings *settings, struct rpc_error *error)
 {
@@ -108,7 +135,9 @@ bool port_settings_parse(
 		!integer_member(config, "mtu", PORT_MTU_MIN, PORT_MTU_MAX, &mtu, error) ||
 		!trunks_parse(json_object_get(config, "trunks"), settings->vlan.trunks, error) ||
 		!vlan_mode_parse(
-			json_object_get(config, "vlan_mode"), tag >= 0, &settings->vlan, error))
+			json_object_get(config, "vlan_mode"), tag >= 0, &settings->vlan, error) ||
+		!tx_steering_parse(
+			json_object_get(config, "tx_steering"), &settings->tx_steering, error))
 		return false;
 	if (number == 0) {
 		rpc_error_set(error, RPC_REFUSED, "ofport: give a number from 1 to %d", OFPORT_MAX);
@@ -124,7 +153,7 @@ bool port_settings_parse(
 
 json_t *port_config_merge(const json_t *config, const json_t *changes)
 {
-	static const char *const names[] = {"vlan_mode", "tag", "trunks", "mtu"};
+	static const char *const names[] = {"vlan_mode", "tag", "trunks", "mtu", "tx_steering"};
 	json_t *merged = json_copy((json_t *)config);
 
 	for (size_t i = 0; merged && i < sizeof(names) / sizeof(names[0]); i++) {

@@ -137,6 +137,7 @@ static bool open_port(
 	vhost_device_init(&vhost->device);
 	vhost->connection = -1;
 	vhost->numa = -1;
+	vhost->tx_steering = port->settings.tx_steering;
 	vhost->server = strcmp(options->text[VHOSTUSER_MODE], "server") == 0;
 	port->multi_segment = true;
 	port->takes_tails = true;
@@ -168,6 +169,16 @@ static bool set_mtu(struct port *port, uint16_t mtu, struct rpc_error *error)
 		return false;
 	__atomic_store_n(&port->pool, pool, __ATOMIC_RELAXED);
 	return true;
+}
+
+static void set_tx_steering(struct port *port, enum tx_steering steering)
+{
+	struct port_vhost *vhost = vhost_of(port);
+
+	pthread_mutex_lock(&vhost->lock);
+	vhost->tx_steering = steering;
+	vhost_tx_queues_assign(vhost);
+	pthread_mutex_unlock(&vhost->lock);
 }
 
 // --- Looking ---
@@ -221,6 +232,8 @@ static void details(struct port *port, json_t *features, json_t *status)
 	json_object_set_new(status, "mode", json_string(vhost->server ? "server" : "client"));
 	json_object_set_new(status, "socket", json_string(vhost->path));
 	set_number(status, "connections", vhost->connections);
+	json_object_set_new(
+		status, "tx_steering", json_string(tx_steering_name(vhost->tx_steering)));
 	if (vhost->connection >= 0) {
 		snprintf(hex, sizeof(hex), "0x%llx", (unsigned long long)vhost->features);
 		json_object_set_new(status, "features", json_string(hex));
@@ -248,6 +261,7 @@ const struct port_ops port_vhost_ops = {
 	.close = close_port,
 	.mtu_live = true,
 	.set_mtu = set_mtu,
+	.set_tx_steering = set_tx_steering,
 	.rx_burst = vhost_rx_burst,
 	.tx_burst = vhost_tx_burst,
 	.rx_done = vhost_rx_done,

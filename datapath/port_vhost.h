@@ -11,7 +11,8 @@
 // threads need in atomics:
 //   direct       the guest's rings while we have them, else NULL
 //   library      the library's handle while the guest runs on its functions, else -1
-//   tx_queue[]   a transmit queue for each reader slot that the guest has enabled
+//   tx[]         a transmit queue for each reader slot that the guest has enabled
+//   steering[]   the same for each slot of flows; used by reader slots that are `steered`
 // PMD threads take no lock of ours but that of a transmit queue. Before anything happens to the
 // rings or to the memory that they are in, `direct` is taken away, or the ring's `usable` if only
 // one is concerned, and then whoever does it waits until every PMD thread has come round; the same
@@ -33,6 +34,7 @@
 #include <rte_vhost.h>
 
 #include "datapath/port.h"
+#include "datapath/tx_steering.h"
 #include "datapath/vhost_device.h"
 #include "rpc/rundir.h"
 
@@ -44,6 +46,16 @@ struct vhost_rx_queue {
 	bool quiet;     // the guest has been told not to kick; any thread clears
 } __rte_cache_aligned;
 
+// What a PMD thread goes by when it sends.
+struct vhost_tx_slot {
+	// PMDs: ro; under the port's lock.
+	uint8_t queue; // queue pair
+	bool steered;  // the frames' flows decide instead
+	// The slot's thread only. Bit per queue pair that it steered frames to and has not told
+	// yet.
+	uint64_t untold;
+} __rte_cache_aligned;
+
 struct port_vhost {
 	struct port port; // first
 	// PMDs: ro; vhost's threads: wo.
@@ -51,8 +63,9 @@ struct port_vhost {
 	int library;
 	bool announce; // send a RARP with announce_mac as if the guest had; a PMD clears
 	uint8_t announce_mac[6];
-	bool single_buffers;                // each frame has to fit into one of the guest's buffers
-	uint8_t tx_queue[PIPELINE_READERS]; // queue pair, by slot
+	bool single_buffers;              // each frame has to fit into one of the guest's buffers
+	uint8_t steering[STEERING_SLOTS]; // queue pair
+	struct vhost_tx_slot tx[PIPELINE_READERS];
 	struct vhost_rx_queue rx_queues[PORT_QUEUES];
 	struct vhost_device device; // what `direct` points to
 	// Set once.
@@ -69,6 +82,7 @@ struct port_vhost {
 	bool memory_known; // the library has the guest's memory mapped
 	uint64_t features;
 	uint64_t rx_enabled, tx_enabled; // bit per queue pair; seen from the switch
+	enum tx_steering tx_steering;    // as set
 	unsigned queue_pairs;
 	int numa;
 	uint16_t guest_mtu, ring_size;
@@ -104,6 +118,10 @@ void vhost_rx_disarm(struct port *port, uint16_t queue);
 // --- What the library's threads tell: vhost_events.c ---
 
 extern const struct rte_vhost_device_ops vhost_library_ops;
+
+// Give the reader slots and flows their queues, of those that the guest takes packets from. Under
+// the lock.
+void vhost_tx_queues_assign(struct port_vhost *vhost);
 
 // Make a port known to the functions of vhost_library_ops, by its path, and forget it.
 void vhost_registry_add(struct port_vhost *vhost);

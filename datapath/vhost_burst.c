@@ -145,11 +145,13 @@ static inline uint16_t direct_send(
 
 // Sending stops at a frame that is longer than the guest's next buffer, as it does when there is
 // none. The one must not keep those behind it from a guest that has room for them.
-uint16_t vhost_tx_burst(struct port *port, unsigned slot, struct rte_mbuf *mbufs[], uint16_t count)
+//
+// Takes over the packets that it sends, from the first on, and frees them.
+static inline uint16_t queue_send(
+	struct port_vhost *vhost, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)
 {
-	struct port_vhost *vhost = vhost_of(port);
 	struct vhost_device *direct = __atomic_load_n(&vhost->direct, __ATOMIC_ACQUIRE);
-	uint16_t queue = __atomic_load_n(&vhost->tx_queue[slot], __ATOMIC_RELAXED), sent = 0;
+	uint16_t sent = 0;
 	unsigned retries = 0, aside = 0;
 
 	while (sent < count) {
@@ -169,10 +171,55 @@ uint16_t vhost_tx_burst(struct port *port, unsigned slot, struct rte_mbuf *mbufs
 	return sent;
 }
 
-void vhost_tx_done(struct port *port, unsigned slot)
+// Each packet to the queue of its flow. The order is kept in each queue, and of what is not sent.
+static __attribute__((noinline)) uint16_t steered_send(struct port_vhost *vhost,
+	struct vhost_tx_slot *tx, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	struct rte_mbuf *run[PORT_STAGE], *unsent[PORT_STAGE];
+	uint16_t left = count, refused = 0;
+	uint8_t queues[PORT_STAGE];
+
+	for (uint16_t i = 0; i < count; i++) {
+		const struct rte_mbuf *mbuf = mbufs[i];
+		unsigned slot = steering_slot(
+			rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->data_len, mbuf->pkt_len);
+
+		queues[i] = __atomic_load_n(&vhost->steering[slot], __ATOMIC_RELAXED);
+	}
+	while (left > 0) {
+		uint16_t length = 0, others = 0, sent;
+		uint8_t queue = queues[0];
+
+		for (uint16_t i = 0; i < left; i++) {
+			if (queues[i] == queue) {
+				run[length++] = mbufs[i];
+				continue;
+			}
+			queues[others] = queues[i];
+			mbufs[others++] = mbufs[i];
+		}
+		sent = queue_send(vhost, queue, run, length);
+		tx->untold |= UINT64_C(1) << queue;
+		memcpy(unsent + refused, run + sent, (length - sent) * sizeof(run[0]));
+		refused += length - sent;
+		left = others;
+	}
+	memcpy(mbufs + count - refused, unsent, refused * sizeof(unsent[0]));
+	return count - refused;
+}
+
+uint16_t vhost_tx_burst(struct port *port, unsigned slot, struct rte_mbuf *mbufs[], uint16_t count)
 {
 	struct port_vhost *vhost = vhost_of(port);
-	uint16_t queue = __atomic_load_n(&vhost->tx_queue[slot], __ATOMIC_RELAXED);
+	struct vhost_tx_slot *tx = &vhost->tx[slot];
+
+	if (unlikely(__atomic_load_n(&tx->steered, __ATOMIC_ACQUIRE)))
+		return steered_send(vhost, tx, mbufs, count);
+	return queue_send(vhost, __atomic_load_n(&tx->queue, __ATOMIC_RELAXED), mbufs, count);
+}
+
+static inline void sent_tell(struct port_vhost *vhost, uint16_t queue)
+{
 	struct vhost_queue *to = &vhost->device.queues[vhost_transmit_ring(queue)];
 	bool wants;
 
@@ -181,6 +228,18 @@ void vhost_tx_done(struct port *port, unsigned slot)
 	rte_spinlock_unlock(&to->lock);
 	if (wants)
 		vhost_queue_tell(to);
+}
+
+// The steering may have been switched on or off since the packets were sent: what it said then is
+// in `untold`, and the thread's own queue is always told.
+void vhost_tx_done(struct port *port, unsigned slot)
+{
+	struct port_vhost *vhost = vhost_of(port);
+	struct vhost_tx_slot *tx = &vhost->tx[slot];
+
+	for (; unlikely(tx->untold); tx->untold &= tx->untold - 1)
+		sent_tell(vhost, (uint16_t)__builtin_ctzll(tx->untold));
+	sent_tell(vhost, __atomic_load_n(&tx->queue, __ATOMIC_RELAXED));
 }
 
 // --- Sleeping ---

@@ -93,8 +93,7 @@ static struct port_vhost *device_port(int device)
 	return vhost;
 }
 
-// Give every reader slot one of the queues that the guest takes packets from. Under the lock.
-static void tx_queues_assign(struct port_vhost *vhost)
+void vhost_tx_queues_assign(struct port_vhost *vhost)
 {
 	uint8_t enabled[PORT_QUEUES];
 	unsigned count = 0;
@@ -103,9 +102,14 @@ static void tx_queues_assign(struct port_vhost *vhost)
 		if (vhost->tx_enabled & UINT64_C(1) << queue)
 			enabled[count++] = (uint8_t)queue;
 	}
-	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++)
-		__atomic_store_n(&vhost->tx_queue[slot], count ? enabled[slot % count] : 0,
-			__ATOMIC_RELAXED);
+	steering_table_build(vhost->steering, vhost->tx_enabled);
+	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++) {
+		struct vhost_tx_slot *tx = &vhost->tx[slot];
+
+		__atomic_store_n(&tx->queue, count ? enabled[slot % count] : 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&tx->steered, count > 1 && vhost->tx_steering == TX_STEERING_HASH,
+			__ATOMIC_RELEASE);
+	}
 }
 
 // What messages of the vhost-user protocol do to rings that threads may be using.
@@ -317,7 +321,7 @@ static int on_ring_changed(int device, uint16_t ring, int enable)
 	enabled = ring % 2 ? &vhost->rx_enabled : &vhost->tx_enabled;
 	*enabled = enable ? *enabled | bit : *enabled & ~bit;
 	vhost->queue_pairs = RTE_MAX(vhost->queue_pairs, queue + 1u);
-	tx_queues_assign(vhost);
+	vhost_tx_queues_assign(vhost);
 	pthread_mutex_unlock(&vhost->lock);
 	vhost_device_enable(&vhost->device, ring, enable != 0);
 	// A guest that switches a ring off may take what is in it; and threads that were given
@@ -349,7 +353,7 @@ static int on_device_new(int device)
 	if (rte_vhost_get_vhost_vring(device, 0, &ring) == 0)
 		vhost->ring_size = ring.size;
 	vhost->running = true;
-	tx_queues_assign(vhost);
+	vhost_tx_queues_assign(vhost);
 	pthread_mutex_unlock(&vhost->lock);
 	__atomic_store_n(&vhost->port.up, true, __ATOMIC_RELAXED);
 	rings_start(vhost, device);

@@ -44,7 +44,7 @@ static uint32_t hash_end(uint64_t hash)
 	return (uint32_t)(hash ^ hash >> 32);
 }
 
-static uint32_t hash_default(const struct packet_key *key)
+uint32_t packet_flow_hash(const struct packet_key *key)
 {
 	uint64_t hash = 0;
 
@@ -70,7 +70,7 @@ uint32_t group_hash(const struct group *group, const struct packet_key *key)
 	uint64_t hash = 0;
 
 	if (group->hash_fields == 0)
-		return hash_default(key);
+		return packet_flow_hash(key);
 	for (uint64_t left = group->hash_fields; left; left &= left - 1) {
 		struct field_value value;
 

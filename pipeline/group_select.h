@@ -18,8 +18,11 @@
 #define GROUP_SLOTS 1024
 #define GROUP_NO_BUCKET 0xffff
 
-// Of the group's hash_fields, as they are in the key; without any: of IP packets the addresses, the
-// protocol and, but for fragments, the ports; of others the Ethernet addresses, type and VLAN.
+// Of IP packets the addresses, the protocol and, but for fragments, the ports; of others the
+// Ethernet addresses, type and VLAN. Needs lines 0 and 1 of the key.
+uint32_t packet_flow_hash(const struct packet_key *key);
+
+// Of the group's hash_fields, as they are in the key; without any: packet_flow_hash().
 uint32_t group_hash(const struct group *group, const struct packet_key *key);
 
 static inline unsigned group_slot(uint32_t hash)

@@ -50,6 +50,7 @@ json_t *desired_port_config(const struct model *model, const json_t *bridge, con
 	const json_t *trunks = json_object_get(port, "trunks");
 	json_int_t tag = row_integer(port, "tag", -1);
 	json_int_t mtu = row_integer(interface, "mtu_request", -1);
+	const char *steering = row_map_get(interface, "other_config", "tx-steering");
 	json_t *config = json_pack("{s:s, s:s, s:s, s:I, s:o}", "bridge",
 		row_string(bridge, "name"), "name", row_string(port, "name"), "type",
 		interface_type_resolve(type), "ofport", row_integer(interface, "ofport", 0),
@@ -64,6 +65,8 @@ json_t *desired_port_config(const struct model *model, const json_t *bridge, con
 		json_object_set_new(config, "trunks", json_deep_copy(trunks));
 	if (mtu >= 0)
 		json_object_set_new(config, "mtu", json_integer(mtu));
+	if (steering)
+		json_object_set_new(config, "tx_steering", json_string(steering));
 	return config;
 }
 

@@ -107,6 +107,13 @@ static const char *vlan_mode(const json_t *config)
 	return json_is_integer(json_object_get(config, "tag")) ? "access" : "trunk";
 }
 
+static const char *tx_steering(const json_t *config)
+{
+	const char *steering = text_of(config, "tx_steering");
+
+	return *steering ? steering : "thread";
+}
+
 static bool trunks_equal(const json_t *a, const json_t *b)
 {
 	const json_t *trunks_a = json_object_get(a, "trunks");
@@ -122,7 +129,8 @@ static bool port_same_settings(const json_t *a, const json_t *b)
 	const char *mode = vlan_mode(a);
 
 	if (strcmp(mode, vlan_mode(b)) != 0 ||
-		number_of(a, "mtu", MTU_DEFAULT) != number_of(b, "mtu", MTU_DEFAULT))
+		number_of(a, "mtu", MTU_DEFAULT) != number_of(b, "mtu", MTU_DEFAULT) ||
+		strcmp(tx_steering(a), tx_steering(b)) != 0)
 		return false;
 	if (strcmp(mode, "trunk") != 0 && number_of(a, "tag", 0) != number_of(b, "tag", 0))
 		return false;
@@ -167,6 +175,8 @@ static json_t *port_settings(const json_t *desired, const json_t *actual)
 			params, "trunks", trunks ? json_deep_copy(trunks) : json_array());
 	if (mtu != number_of(actual, "mtu", MTU_DEFAULT))
 		json_object_set_new(params, "mtu", json_integer(mtu));
+	if (strcmp(tx_steering(desired), tx_steering(actual)) != 0)
+		json_object_set_new(params, "tx_steering", json_string(tx_steering(desired)));
 	return params;
 }
 

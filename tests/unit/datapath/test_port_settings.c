@@ -90,6 +90,19 @@ static void trunks_become_bits(void **state)
 	assert_int_equal(settings.vlan.trunks[2], 0);
 }
 
+static void steering_by_name(void **state)
+{
+	assert_int_equal(accept("{\"name\":\"p\",\"ofport\":1}").tx_steering, TX_STEERING_THREAD);
+	assert_int_equal(
+		accept("{\"name\":\"p\",\"ofport\":1,\"tx_steering\":\"hash\"}").tx_steering,
+		TX_STEERING_HASH);
+	assert_int_equal(
+		accept("{\"name\":\"p\",\"ofport\":1,\"tx_steering\":\"thread\"}").tx_steering,
+		TX_STEERING_THREAD);
+	assert_int_equal(accept("{\"name\":\"p\",\"ofport\":1,\"tx_steering\":null}").tx_steering,
+		TX_STEERING_THREAD);
+}
+
 static void mistakes_are_explained(void **state)
 {
 	refuse("{\"ofport\":1}", "1 to 63 characters");
@@ -113,17 +126,21 @@ static void mistakes_are_explained(void **state)
 	refuse("{\"name\":\"p\",\"ofport\":1,\"vlan_mode\":7}", "native-tagged");
 	refuse("{\"name\":\"p\",\"ofport\":1,\"tag\":1,\"vlan_mode\":\"dot1q-tunnel\"}",
 		"not supported");
+	refuse("{\"name\":\"p\",\"ofport\":1,\"tx_steering\":\"hush\"}", "thread or hash");
+	refuse("{\"name\":\"p\",\"ofport\":1,\"tx_steering\":1}", "thread or hash");
 }
 
 static void changes_are_laid_over(void **state)
 {
 	json_t *config =
 		json_loads("{\"name\":\"p\",\"ofport\":1,\"tag\":5,\"mtu\":9000}", 0, NULL);
-	json_t *changes =
-		json_loads("{\"name\":\"p\",\"tag\":null,\"trunks\":[1],\"ofport\":9}", 0, NULL);
+	json_t *changes = json_loads("{\"name\":\"p\",\"tag\":null,\"trunks\":[1],\"ofport\":9,"
+				     "\"tx_steering\":\"hash\"}",
+		0, NULL);
 	json_t *merged = port_config_merge(config, changes);
-	json_t *expected =
-		json_loads("{\"name\":\"p\",\"ofport\":1,\"trunks\":[1],\"mtu\":9000}", 0, NULL);
+	json_t *expected = json_loads("{\"name\":\"p\",\"ofport\":1,\"trunks\":[1],\"mtu\":9000,"
+				      "\"tx_steering\":\"hash\"}",
+		0, NULL);
 
 	assert_true(json_equal(merged, expected));
 	assert_int_equal(json_integer_value(json_object_get(config, "tag")), 5);
@@ -140,6 +157,7 @@ int main(void)
 		cmocka_unit_test(tag_makes_an_access_port),
 		cmocka_unit_test(modes_by_name),
 		cmocka_unit_test(trunks_become_bits),
+		cmocka_unit_test(steering_by_name),
 		cmocka_unit_test(mistakes_are_explained),
 		cmocka_unit_test(changes_are_laid_over),
 	};

@@ -75,6 +75,11 @@ static void test_port(void **state)
 	assert_port(f, "{\"bridge\":\"br0\",\"name\":\"p0\",\"type\":\"dpdk\",\"ofport\":1,"
 		       "\"options\":{\"devargs\":\"net_null0\",\"n_rxq\":\"2\"},"
 		       "\"vlan_mode\":\"access\",\"tag\":5,\"mtu\":9000}");
+	set(f, TABLE_INTERFACE, "p0", "other_config", "{\"tx-steering\": \"hash\"}");
+	assert_port(f, "{\"bridge\":\"br0\",\"name\":\"p0\",\"type\":\"dpdk\",\"ofport\":1,"
+		       "\"options\":{\"devargs\":\"net_null0\",\"n_rxq\":\"2\"},"
+		       "\"vlan_mode\":\"access\",\"tag\":5,\"mtu\":9000,"
+		       "\"tx_steering\":\"hash\"}");
 }
 
 static void test_bridge(void **state)

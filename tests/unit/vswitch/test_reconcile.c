@@ -76,6 +76,12 @@ static void test_settings_in_place(void **state)
 	assert_string_equal(
 		steps(WANT(BR, PORT(DPDK ",\"mtu\":9000")), STATE(BR, PORT(DPDK))), "port.set p0");
 	assert_string_equal(
+		steps(WANT(BR, PORT(DPDK ",\"tx_steering\":\"hash\"")), STATE(BR, PORT(DPDK))),
+		"port.set p0");
+	assert_string_equal(
+		steps(WANT(BR, PORT(DPDK)), STATE(BR, PORT(DPDK ",\"tx_steering\":\"hash\""))),
+		"port.set p0");
+	assert_string_equal(
 		steps(WANT("{\"name\":\"br0\",\"config\":{\"mac_aging\":60}}", ""), STATE(BR, "")),
 		"bridge.set br0");
 }
@@ -146,6 +152,9 @@ static void test_defaults_are_equal(void **state)
 	assert_string_equal(
 		steps(WANT(BR, PORT(DPDK ",\"vlan_mode\":\"trunk\",\"mtu\":1500,\"trunks\":[]")),
 			STATE(BR, PORT(DPDK))),
+		"");
+	assert_string_equal(
+		steps(WANT(BR, PORT(DPDK)), STATE(BR, PORT(DPDK ",\"tx_steering\":\"thread\""))),
 		"");
 	assert_string_equal(steps(WANT(BR, PORT(DPDK ",\"vlan_mode\":\"access\",\"tag\":3")),
 				    STATE(BR, PORT(DPDK ",\"tag\":3,\"trunks\":[1]"))),
@@ -218,6 +227,9 @@ static json_t *random_state(unsigned *seed, bool with_plan)
 		if (rand_r(seed) % 2)
 			json_object_set_new(
 				config, "mtu", json_integer(rand_r(seed) % 2 ? 1500 : 9000));
+		if (rand_r(seed) % 2)
+			json_object_set_new(config, "tx_steering",
+				json_string(rand_r(seed) % 2 ? "thread" : "hash"));
 		json_array_append_new(json_object_get(state, "ports"),
 			json_pack("{s:s, s:O, s:o}", "name", name, "bridge",
 				json_object_get(bridge, "name"), "config", config));
