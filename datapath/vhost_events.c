@@ -318,12 +318,19 @@ static int on_ring_changed(int device, uint16_t ring, int enable)
 		pthread_mutex_unlock(&vhost->lock);
 		return 0;
 	}
+	// Frames go to a queue only while it is on.
+	if (enable)
+		vhost_device_enable(&vhost->device, ring, true);
 	enabled = ring % 2 ? &vhost->rx_enabled : &vhost->tx_enabled;
 	*enabled = enable ? *enabled | bit : *enabled & ~bit;
 	vhost->queue_pairs = RTE_MAX(vhost->queue_pairs, queue + 1u);
 	vhost_tx_queues_assign(vhost);
 	pthread_mutex_unlock(&vhost->lock);
-	vhost_device_enable(&vhost->device, ring, enable != 0);
+	if (!enable) {
+		if (vhost->direct)
+			rcu_wait(&vhost->port.datapath->rcu);
+		vhost_device_enable(&vhost->device, ring, false);
+	}
 	// A guest that switches a ring off may take what is in it; and threads that were given
 	// another queue in the middle of a round have told that one of what they put into the
 	// first. If the library does it, it has seen to all that.

@@ -220,6 +220,24 @@ def test_steering_changes_under_traffic(switch, ends):
     assert switch.port("guest")["status"]["connections"] == "1"
 
 
+def test_queues_change_under_traffic(switch, ends):
+    """A queue that is switched on takes frames from then on; one that is switched off has had its
+    last."""
+    *senders, receiver = ends
+    on = set(range(PAIRS))
+    steer(switch, "hash")
+    chosen = random.Random(8)
+
+    def change(_):
+        pair = chosen.randrange(PAIRS)
+        if on != {pair}:
+            receiver.turn(pair, pair not in on)
+            on.symmetric_difference_update({pair})
+    frames = while_changing(change, 5000, senders, receiver)
+    assert switch.stats("guest")["tx_packets"] == frames
+    assert drops(switch, "guest") == {}
+
+
 def test_refused(switch, bridge, tmp_path):
     with Wire(switch, bridge, tmp_path) as wire:
         wire.add_output(1)
