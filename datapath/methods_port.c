@@ -90,6 +90,8 @@ static const struct rpc_param params_add[] = {
 
 static const struct rpc_param params_set[] = {
 	{"name", RPC_STRING, true, "the port"},
+	{"options", RPC_OBJECT, false,
+		"all of them, as in port.add; only numbers of queues and descriptors may differ"},
 	SETTINGS,
 	{NULL},
 };
@@ -111,7 +113,8 @@ const struct rpc_method methods_port[] = {
 		"Open a port and connect it to a bridge. If that is refused, nothing is left "
 		"behind."},
 	{"port.set", set, params_set, 0, "{}",
-		"Change VLANs, MTU or steering of a port; null takes a setting back."},
+		"Change VLANs, MTU, steering or numbers of queues of a port; null takes a setting "
+		"back."},
 	{"port.del", del, params_del, 0, "{}", "Close a port; the others lose nothing."},
 	{"port.status", status, params_status, 0,
 		"[{name, bridge, type, ofport, state, error, link, speed, mac, mtu, numa, n_rxq, "

@@ -258,14 +258,61 @@ static bool mtu_change(struct port *port, uint16_t mtu, struct rpc_error *error)
 	return done;
 }
 
+// A thread that has no transmit queue of its own makes all lock.
+static void tx_shared_update(struct port *port)
+{
+	struct port_view view = {0};
+	bool shared = false;
+
+	port->ops->view(port, &view);
+	for (unsigned slot = view.n_txq; slot < PIPELINE_READERS; slot++)
+		shared |= port->slots[slot] != NULL;
+	__atomic_store_n(&port->tx_shared, shared, __ATOMIC_RELEASE);
+}
+
+static bool options_change(struct port *port, const json_t *config, struct rpc_error *error)
+{
+	struct port_options options;
+	bool done;
+
+	if (!port_options_parse(port->type, json_object_get(config, "options"), &options, error))
+		return false;
+	if (!port->ops->set_options) {
+		rpc_error_set(error, RPC_REFUSED,
+			"options of ports of type %s cannot change; delete the port and add it",
+			port_type_get(port->type)->name);
+		return false;
+	}
+	port_pause(port);
+	done = port->ops->set_options(port, &options, error);
+	tx_shared_update(port);
+	port_resume(port);
+	port_event(port);
+	return done;
+}
+
+static bool options_differ(const json_t *a, const json_t *b)
+{
+	const json_t *options_a = json_object_get(a, "options");
+	const json_t *options_b = json_object_get(b, "options");
+
+	return json_object_size(options_a) != json_object_size(options_b) ||
+	       (options_a && options_b && !json_equal(options_a, options_b));
+}
+
 bool port_set(struct port *port, const json_t *changes, struct rpc_error *error)
 {
 	json_t *merged = port_config_merge(port->config, changes);
 	struct pipeline *pipeline = port->bridge->pipeline;
+	struct rpc_error ignored = {0};
 	struct port_settings settings;
+	bool reopened = false;
 	bool good = merged && port_settings_parse(merged, &settings, error) &&
 		    settings_check(port->ops, port->type, &settings, error);
 
+	// This first: what follows hardly ever fails.
+	if (good && options_differ(port->config, merged))
+		good = reopened = options_change(port, merged, error);
 	if (good && pipeline_port_set(pipeline, &settings.vlan) != 0) {
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
 		good = false;
@@ -278,6 +325,10 @@ bool port_set(struct port *port, const json_t *changes, struct rpc_error *error)
 		good = false;
 	}
 	if (!good) {
+		if (reopened && !options_change(port, port->config, &ignored))
+			log_error("port %s keeps options that were refused: %s",
+				port->settings.name, ignored.message);
+		rpc_error_clear(&ignored);
 		json_decref(merged);
 		return false;
 	}

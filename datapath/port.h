@@ -118,6 +118,10 @@ struct port_ops {
 	// Control thread. Unless mtu_live, no PMD thread uses the port meanwhile.
 	bool mtu_live;
 	bool (*set_mtu)(struct port *port, uint16_t mtu, struct rpc_error *error);
+	// Control thread; NULL: none of the type's options can change while there is the port. No
+	// PMD thread uses it meanwhile. False with *error, and then all is as it was before.
+	bool (*set_options)(
+		struct port *port, const struct port_options *options, struct rpc_error *error);
 	// Control thread; NULL: threads have their queues, and nothing else can be set. PMD threads
 	// use the port meanwhile.
 	void (*set_tx_steering)(struct port *port, enum tx_steering steering);

@@ -242,25 +242,22 @@ static bool device_set_up(struct port_dpdk *dpdk, bool rx_interrupts, struct rpc
 	       device_start(dpdk, error);
 }
 
-static bool device_prepare(
+// Numbers of queues and descriptors. Nothing has been done to the device.
+static bool numbers_choose(
 	struct port_dpdk *dpdk, const struct port_options *options, struct rpc_error *error)
 {
-	struct port *port = &dpdk->port;
-	int result = rte_eth_dev_info_get(dpdk->id, &dpdk->info);
-
-	if (result != 0)
-		return failed(dpdk, "ask what it can do", result, error);
 	dpdk->n_rxq_desc = (uint16_t)options->number[DPDK_N_RXQ_DESC];
 	dpdk->n_txq_desc = (uint16_t)options->number[DPDK_N_TXQ_DESC];
 	if (dpdk->n_rxq_desc == 0)
 		dpdk->n_rxq_desc = DESCRIPTORS;
 	if (dpdk->n_txq_desc == 0)
 		dpdk->n_txq_desc = DESCRIPTORS;
-	if (!queues_choose(dpdk, options, error))
-		return false;
-	port->pool = mbuf_pool_get(rte_eth_dev_socket_id(dpdk->id), port->settings.mtu, error);
-	if (!port->pool)
-		return false;
+	return queues_choose(dpdk, options, error);
+}
+
+// With interrupts if that can be.
+static bool device_begin(struct port_dpdk *dpdk, struct rpc_error *error)
+{
 	log_capture_start();
 	if (!device_set_up(dpdk, true, error)) {
 		log_capture_stop();
@@ -273,6 +270,20 @@ static bool device_prepare(
 	}
 	log_capture_stop();
 	return true;
+}
+
+static bool device_prepare(
+	struct port_dpdk *dpdk, const struct port_options *options, struct rpc_error *error)
+{
+	struct port *port = &dpdk->port;
+	int result = rte_eth_dev_info_get(dpdk->id, &dpdk->info);
+
+	if (result != 0)
+		return failed(dpdk, "ask what it can do", result, error);
+	if (!numbers_choose(dpdk, options, error))
+		return false;
+	port->pool = mbuf_pool_get(rte_eth_dev_socket_id(dpdk->id), port->settings.mtu, error);
+	return port->pool && device_begin(dpdk, error);
 }
 
 static void device_close(struct port_dpdk *dpdk)
@@ -352,6 +363,38 @@ static bool set_mtu(struct port *port, uint16_t mtu, struct rpc_error *error)
 	return done;
 }
 
+static bool numbers_apply(
+	struct port_dpdk *dpdk, const struct port_options *options, struct rpc_error *error)
+{
+	if (!numbers_choose(dpdk, options, error))
+		return false;
+	rte_eth_dev_stop(dpdk->id);
+	return device_begin(dpdk, error);
+}
+
+// Only the numbers of queues and descriptors: another device is another port.
+static bool set_options(
+	struct port *port, const struct port_options *options, struct rpc_error *error)
+{
+	struct port_dpdk *dpdk = dpdk_of(port);
+	struct rpc_error ignored = {0};
+	struct port_options old;
+
+	if (!port_options_parse(port->type, json_object_get(port->config, "options"), &old, error))
+		return false;
+	if (strcmp(old.text[DPDK_DEVARGS], options->text[DPDK_DEVARGS]) != 0) {
+		rpc_error_set(
+			error, RPC_REFUSED, "devargs cannot change; delete the port and add it");
+		return false;
+	}
+	if (numbers_apply(dpdk, options, error))
+		return true;
+	if (!numbers_apply(dpdk, &old, &ignored))
+		log_error("port %s stays down: %s", port->settings.name, ignored.message);
+	rpc_error_clear(&ignored);
+	return false;
+}
+
 // --- Looking ---
 
 static void view(struct port *port, struct port_view *view)
@@ -422,6 +465,7 @@ const struct port_ops port_dpdk_ops = {
 	.open = open_port,
 	.close = close_port,
 	.set_mtu = set_mtu,
+	.set_options = set_options,
 	.rx_burst = rx_burst,
 	.tx_burst = tx_burst,
 	.rx_arm = rx_arm,

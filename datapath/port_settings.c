@@ -153,7 +153,8 @@ bool port_settings_parse(
 
 json_t *port_config_merge(const json_t *config, const json_t *changes)
 {
-	static const char *const names[] = {"vlan_mode", "tag", "trunks", "mtu", "tx_steering"};
+	static const char *const names[] = {
+		"vlan_mode", "tag", "trunks", "mtu", "tx_steering", "options"};
 	json_t *merged = json_copy((json_t *)config);
 
 	for (size_t i = 0; merged && i < sizeof(names) / sizeof(names[0]); i++) {

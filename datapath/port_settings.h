@@ -42,6 +42,6 @@ bool name_check(const char *name, const char *what, struct rpc_error *error);
 bool port_settings_parse(
 	const json_t *config, struct port_settings *settings, struct rpc_error *error);
 
-// `config` with what `changes` gives of vlan_mode, tag, trunks, mtu and tx_steering laid over it;
-// null takes a member away. A new reference or NULL.
+// `config` with what `changes` gives of vlan_mode, tag, trunks, mtu, tx_steering and options laid
+// over it; null takes a member away. A new reference or NULL.
 json_t *port_config_merge(const json_t *config, const json_t *changes);

@@ -84,18 +84,37 @@ static bool bridge_equal(const json_t *a, const json_t *b)
 	return true;
 }
 
+// Options that port.set can change. Of a type that does not have them, both sides have none.
+static const char *const live_options[] = {"n_rxq", "n_txq", "n_rxq_desc", "n_txq_desc"};
+
+static bool options_equal(const json_t *a, const json_t *b)
+{
+	size_t n_a = json_object_size(a);
+
+	return n_a == json_object_size(b) && (n_a == 0 || json_equal(a, b));
+}
+
+static json_t *fixed_options(const json_t *config)
+{
+	json_t *options = json_copy(json_object_get(config, "options"));
+
+	for (size_t i = 0; options && i < sizeof(live_options) / sizeof(live_options[0]); i++)
+		json_object_del(options, live_options[i]);
+	return options;
+}
+
 // What can only be changed by making the port anew.
 static bool port_same_device(const json_t *a, const json_t *b)
 {
-	const json_t *options_a = json_object_get(a, "options");
-	const json_t *options_b = json_object_get(b, "options");
-	size_t n_a = json_object_size(options_a);
-	size_t n_b = json_object_size(options_b);
+	json_t *options_a = fixed_options(a), *options_b = fixed_options(b);
+	bool same = strcmp(text_of(a, "bridge"), text_of(b, "bridge")) == 0 &&
+		    strcmp(text_of(a, "type"), text_of(b, "type")) == 0 &&
+		    number_of(a, "ofport", 0) == number_of(b, "ofport", 0) &&
+		    options_equal(options_a, options_b);
 
-	return strcmp(text_of(a, "bridge"), text_of(b, "bridge")) == 0 &&
-	       strcmp(text_of(a, "type"), text_of(b, "type")) == 0 &&
-	       number_of(a, "ofport", 0) == number_of(b, "ofport", 0) && n_a == n_b &&
-	       (n_a == 0 || json_equal(options_a, options_b));
+	json_decref(options_a);
+	json_decref(options_b);
+	return same;
 }
 
 static const char *vlan_mode(const json_t *config)
@@ -130,7 +149,8 @@ static bool port_same_settings(const json_t *a, const json_t *b)
 
 	if (strcmp(mode, vlan_mode(b)) != 0 ||
 		number_of(a, "mtu", MTU_DEFAULT) != number_of(b, "mtu", MTU_DEFAULT) ||
-		strcmp(tx_steering(a), tx_steering(b)) != 0)
+		strcmp(tx_steering(a), tx_steering(b)) != 0 ||
+		!options_equal(json_object_get(a, "options"), json_object_get(b, "options")))
 		return false;
 	if (strcmp(mode, "trunk") != 0 && number_of(a, "tag", 0) != number_of(b, "tag", 0))
 		return false;
@@ -167,6 +187,7 @@ static json_t *port_settings(const json_t *desired, const json_t *actual)
 		json_pack("{s:s, s:s}", "name", text_of(desired, "name"), "vlan_mode", mode);
 	json_int_t mtu = number_of(desired, "mtu", MTU_DEFAULT);
 	const json_t *trunks = json_object_get(desired, "trunks");
+	const json_t *options = json_object_get(desired, "options");
 
 	if (strcmp(mode, "trunk") != 0)
 		json_object_set_new(params, "tag", json_integer(number_of(desired, "tag", 0)));
@@ -177,6 +198,9 @@ static json_t *port_settings(const json_t *desired, const json_t *actual)
 		json_object_set_new(params, "mtu", json_integer(mtu));
 	if (strcmp(tx_steering(desired), tx_steering(actual)) != 0)
 		json_object_set_new(params, "tx_steering", json_string(tx_steering(desired)));
+	if (!options_equal(options, json_object_get(actual, "options")))
+		json_object_set_new(
+			params, "options", options ? json_deep_copy(options) : json_object());
 	return params;
 }
 

@@ -235,6 +235,28 @@ def test_many_changes(switch, bridge):
     switch.vsctl("remove", "Open_vSwitch", ".", "other_config", "pmd-rxq-isolate", "pmd-rxq-assign")
 
 
+def test_queue_numbers_change_live(switch, bridge):
+    """The port stays what it is, with all that it has counted; what is refused changes nothing."""
+    switch.add_port(bridge, "live0", type="dpdk", ofport=9, devargs="net_null85")
+    switch.set_flows(bridge, "actions=drop")
+    wait_until(lambda: switch.stats("live0")["rx_packets"] > 10000, "packets")
+    for count in (4, 2, 64, 1):
+        before = switch.stats("live0")["rx_packets"]
+        switch.vsctl("set", "Interface", "live0", f"options:n_rxq={count}")
+        assert [queue for queues in placement(switch).values() for queue in queues] == \
+            [("live0", number) for number in range(count)]
+        assert switch.port("live0")["status"]["n_rxq"] == str(count)
+        wait_until(lambda least=before + 1000: switch.stats("live0")["rx_packets"] > least, "packets")
+    rows = switch.rpc("pmd.stats_show")[0]["queues"]
+    assert [row["enabled"] for row in rows] == [True]
+    before = switch.stats("live0")["rx_packets"]
+    result = switch.run("vswitch/vsctl", "set", "Interface", "live0", "options:n_rxq=65", status=None)
+    assert result.status != 0 and "n_rxq" in result.err, result.err
+    with open(switch.path("datapathd.log"), encoding="utf-8") as file:
+        assert "port live0 deleted" not in file.read()
+    wait_until(lambda: switch.stats("live0")["rx_packets"] > before + 1000, "packets")
+
+
 def test_bad_masks(switch):
     for mask, word in (("0x0", "0x0"), ("zz", "zz"), ("900", "core 8"), ("5-2", "5-2")):
         result = switch.run("vswitch/vsctl", "set", "Open_vSwitch", ".", f"{MASK}={mask}", status=1)

@@ -81,6 +81,13 @@ static void test_settings_in_place(void **state)
 	assert_string_equal(
 		steps(WANT(BR, PORT(DPDK)), STATE(BR, PORT(DPDK ",\"tx_steering\":\"hash\""))),
 		"port.set p0");
+	// Numbers of queues, one way and the other.
+	assert_string_equal(
+		steps(WANT(BR, PORT(DPDK ",\"options\":{\"n_rxq\":\"2\"}")), STATE(BR, PORT(DPDK))),
+		"port.set p0");
+	assert_string_equal(
+		steps(WANT(BR, PORT(DPDK)), STATE(BR, PORT(DPDK ",\"options\":{\"n_txq\":\"2\"}"))),
+		"port.set p0");
 	assert_string_equal(
 		steps(WANT("{\"name\":\"br0\",\"config\":{\"mac_aging\":60}}", ""), STATE(BR, "")),
 		"bridge.set br0");
@@ -138,7 +145,7 @@ static void test_made_anew(void **state)
 		steps(WANT(BR, PORT("\"type\":\"dpdk\",\"ofport\":2")), STATE(BR, PORT(DPDK))),
 		"port.del p0, port.add p0");
 	assert_string_equal(
-		steps(WANT(BR, PORT(DPDK ",\"options\":{\"n_rxq\":\"2\"}")), STATE(BR, PORT(DPDK))),
+		steps(WANT(BR, PORT(DPDK ",\"options\":{\"path\":\"/a\"}")), STATE(BR, PORT(DPDK))),
 		"port.del p0, port.add p0");
 	// To another bridge, with the old one going.
 	assert_string_equal(
@@ -227,6 +234,9 @@ static json_t *random_state(unsigned *seed, bool with_plan)
 		if (rand_r(seed) % 2)
 			json_object_set_new(
 				config, "mtu", json_integer(rand_r(seed) % 2 ? 1500 : 9000));
+		if (rand_r(seed) % 2)
+			json_object_set_new(json_object_get(config, "options"), "n_rxq",
+				json_string(rand_r(seed) % 2 ? "1" : "4"));
 		if (rand_r(seed) % 2)
 			json_object_set_new(config, "tx_steering",
 				json_string(rand_r(seed) % 2 ? "thread" : "hash"));
