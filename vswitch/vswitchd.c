@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "rpc/rundir.h"
+#include "vswitch/affinity.h"
 #include "vswitch/auto_lb.h"
 #include "vswitch/flows.h"
 #include "vswitch/log.h"
@@ -166,6 +167,20 @@ static int parse_options(struct options *options, int argc, char **argv)
 	return -1;
 }
 
+// Whether there are such cores is for the datapath to say.
+static bool check_cores(const struct conf *conf, const char *file)
+{
+	const char *mask = conf_string(conf, CONF_PMD_CPU_MASK);
+	struct rpc_error error = {0};
+	struct core_set set;
+	bool good = !*mask || core_set_parse(&set, mask, &error) == 0;
+
+	if (!good)
+		fprintf(stderr, "vswitchd: %s: %s\n", file, error.message);
+	rpc_error_clear(&error);
+	return good;
+}
+
 static bool load_configuration(struct daemon *daemon, const struct options *options)
 {
 	char error[1200];
@@ -174,7 +189,7 @@ static bool load_configuration(struct daemon *daemon, const struct options *opti
 		options->conf ? conf_load(options->conf, error, sizeof(error)) : conf_create();
 	if (!daemon->vs.conf)
 		fprintf(stderr, "vswitchd: %s\n", options->conf ? error : "out of memory");
-	return daemon->vs.conf != NULL;
+	return daemon->vs.conf && check_cores(daemon->vs.conf, options->conf);
 }
 
 // --- Run directory ---

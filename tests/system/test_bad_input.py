@@ -39,6 +39,15 @@ def test_configuration_file(tmp_path, case):
     assert not os.path.exists(tmp_path / "run" / "vswitchd.sock")
 
 
+@pytest.mark.parametrize("mask", ["zz", "5-2", "0x0", "1,"])
+def test_configured_cores(tmp_path, mask):
+    file = tmp_path / "bad.yaml"
+    file.write_text(f"pmd_cpu_mask: '{mask}'\n")
+    done = subprocess.run([program("vswitch/vswitchd"), "--rundir", str(tmp_path / "run"), "--conf",
+                           str(file)], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1 and str(file) in done.stderr and f'"{mask}"' in done.stderr
+
+
 def test_configuration_file_missing(tmp_path):
     done = subprocess.run([program("vswitch/vswitchd"), "--rundir", str(tmp_path / "run"), "--conf",
                            "/nonexistent.yaml"], capture_output=True, text=True, timeout=20,
