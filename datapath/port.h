@@ -150,6 +150,8 @@ struct port_ops {
 	// Control thread.
 	void (*view)(struct port *port, struct port_view *view);
 	void (*losses)(struct port *port, struct port_losses *losses);
+	// Packets that a transmit queue has taken; may be NULL.
+	uint64_t (*tx_packets)(const struct port *port, uint16_t queue);
 	// Add names to the array `features` and members (strings) to the object `status`.
 	void (*details)(struct port *port, json_t *features, json_t *status);
 };

@@ -29,7 +29,29 @@ static void set_number(json_t *object, const char *name, uint64_t value)
 	json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
-static json_t *statistics(struct port *port, const struct port_counters *sum)
+static void set_queue_number(
+	json_t *object, const char *direction, unsigned queue, uint64_t packets)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s_q%u_packets", direction, queue);
+	set_number(object, name, packets);
+}
+
+// Of the queues that there are now. Queues that were there before have their share of the sums.
+static void queue_statistics(struct port *port, const struct port_view *view, json_t *object)
+{
+	for (unsigned queue = 0; queue < RTE_MIN(view->n_rxq, (unsigned)PORT_QUEUES); queue++)
+		set_queue_number(object, "rx", queue,
+			__atomic_load_n(&port->queues[queue].packets, __ATOMIC_RELAXED));
+	if (!port->ops->tx_packets)
+		return;
+	for (unsigned queue = 0; queue < RTE_MIN(view->n_txq, (unsigned)PORT_QUEUES); queue++)
+		set_queue_number(object, "tx", queue, port->ops->tx_packets(port, (uint16_t)queue));
+}
+
+static json_t *statistics(
+	struct port *port, const struct port_view *view, const struct port_counters *sum)
 {
 	struct port_losses losses = {0};
 	json_t *object = json_object();
@@ -45,6 +67,7 @@ static json_t *statistics(struct port *port, const struct port_counters *sum)
 	set_number(object, "tx_errors", losses.tx_errors);
 	set_number(object, "rx_missed", losses.rx_missed);
 	set_number(object, "rx_no_buffer", losses.rx_no_buffer);
+	queue_statistics(port, view, object);
 	return object;
 }
 
@@ -67,8 +90,8 @@ static json_t *status_of(struct port *port)
 		port_state_name(view.state), "error", view.error, "link", view.link, "speed",
 		(int)view.speed, "mac", mac, "mtu", (int)port->settings.mtu, "numa", view.numa,
 		"n_rxq", (int)view.n_rxq, "n_txq", (int)view.n_txq, "features", features, "status",
-		status, "statistics", statistics(port, &sum), "drops", port_counters_drops(&sum),
-		"copies", (json_int_t)sum.copies);
+		status, "statistics", statistics(port, &view, &sum), "drops",
+		port_counters_drops(&sum), "copies", (json_int_t)sum.copies);
 }
 
 json_t *ports_status(struct datapath *datapath, const struct port *only)

@@ -214,6 +214,14 @@ static void losses(struct port *port, struct port_losses *losses)
 	}
 }
 
+static uint64_t tx_packets(const struct port *port, uint16_t queue)
+{
+	const struct port_vhost *vhost = (const struct port_vhost *)port;
+
+	return __atomic_load_n(
+		&vhost->device.queues[vhost_transmit_ring(queue)].sent, __ATOMIC_RELAXED);
+}
+
 static void set_number(json_t *object, const char *name, uint64_t number)
 {
 	char text[24];
@@ -270,5 +278,6 @@ const struct port_ops port_vhost_ops = {
 	.rx_disarm = vhost_rx_disarm,
 	.view = view,
 	.losses = losses,
+	.tx_packets = tx_packets,
 	.details = details,
 };

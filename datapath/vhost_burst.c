@@ -45,6 +45,7 @@ static __attribute__((noinline)) uint16_t library_send(
 	struct port_vhost *vhost, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)
 {
 	int library = __atomic_load_n(&vhost->library, __ATOMIC_ACQUIRE);
+	uint16_t ring = vhost_transmit_ring(queue), sent;
 
 	if (library < 0)
 		return 0;
@@ -55,7 +56,10 @@ static __attribute__((noinline)) uint16_t library_send(
 			break;
 		}
 	}
-	return rte_vhost_enqueue_burst(library, vhost_transmit_ring(queue), mbufs, count);
+	sent = rte_vhost_enqueue_burst(library, ring, mbufs, count);
+	// The lock of the ring is the library's here.
+	__atomic_fetch_add(&vhost->device.queues[ring].sent, sent, __ATOMIC_RELAXED);
+	return sent;
 }
 
 // --- Packets ---
@@ -139,6 +143,7 @@ static inline uint16_t direct_send(
 		return 0;
 	rte_spinlock_lock(&to->lock);
 	sent = vhost_frames_send(&to->frames, mbufs, count);
+	counter_add(&to->sent, sent);
 	rte_spinlock_unlock(&to->lock);
 	return sent;
 }

@@ -25,6 +25,7 @@ struct vhost_queue {
 	int kick;             // the same, from the guest; whoever sleeps waits for it
 	uint64_t kick_serial; // no other one had it
 	rte_spinlock_t lock;  // of transmit queues, which threads may share
+	uint64_t sent;        // packets, of transmit queues; whoever has the lock adds
 } __rte_cache_aligned;
 
 struct vhost_device {
