@@ -326,17 +326,17 @@ static int on_ring_changed(int device, uint16_t ring, int enable)
 	vhost->queue_pairs = RTE_MAX(vhost->queue_pairs, queue + 1u);
 	vhost_tx_queues_assign(vhost);
 	pthread_mutex_unlock(&vhost->lock);
-	if (!enable) {
-		if (vhost->direct)
-			rcu_wait(&vhost->port.datapath->rcu);
-		vhost_device_enable(&vhost->device, ring, false);
-	}
 	// A guest that switches a ring off may take what is in it; and threads that were given
 	// another queue in the middle of a round have told that one of what they put into the
 	// first. If the library does it, it has seen to all that.
 	if (vhost->direct) {
 		rcu_wait(&vhost->port.datapath->rcu);
 		vhost_device_tell_all(vhost->direct);
+	}
+	if (!enable) {
+		vhost_device_enable(&vhost->device, ring, false);
+		if (vhost->direct)
+			rcu_wait(&vhost->port.datapath->rcu);
 	}
 	if (enable)
 		__atomic_store_n(&vhost->rx_queues[queue].quiet, false, __ATOMIC_RELAXED);

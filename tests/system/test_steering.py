@@ -253,12 +253,13 @@ def test_steering_changes_under_traffic(switch, ends):
     assert switch.port("guest")["status"]["connections"] == "1"
 
 
-def test_queues_change_under_traffic(switch, ends):
+@pytest.mark.parametrize("how", ["thread", "hash"])
+def test_queues_change_under_traffic(switch, ends, how):
     """A queue that is switched on takes frames from then on; one that is switched off has had its
     last."""
     *senders, receiver = ends
     on = set(range(PAIRS))
-    steer(switch, "hash")
+    steer(switch, how)
     chosen = random.Random(8)
 
     def change(_):
