@@ -2,8 +2,10 @@
 """Guests with a kernel's driver: queues that are switched while they are used, and layouts of
 buffers that only they have; nothing may come to a stop."""
 import random
+import re
 
 import pytest
+from turnout.frames import IP, UDP, Ether
 from turnout.machine import PMD_CORE, PMD_MASK, PROCESSORS
 from turnout.pinger import Pinger
 from turnout.vm import VirtualMachine, boot_files
@@ -78,6 +80,81 @@ def test_queues_are_switched_while_they_are_used(switch, bridge, machine, device
                 second.wait_answer(MAC, ADDRESS)
     finally:
         switch.vsctl("set", "Open_vSwitch", ".", f"other_config:pmd-cpu-mask={PMD_MASK}")
+
+
+class Flows:
+    """Datagrams of many flows, to a port of the machine where nobody listens: it counts each."""
+
+    def __init__(self, switch, vm, end):
+        self.switch, self.vm, self.end = switch, vm, end
+        self.sent = 0
+        self._before = self._arrived()
+
+    def _arrived(self):
+        start = len(self.vm.output)
+        self.vm.run("cat /proc/net/snmp")
+        rows = re.findall(r"^Udp: (.*)$", self.vm.output[start:], re.M)
+        return int(dict(zip(rows[0].split(), rows[1].split()))["NoPorts"])
+
+    def send(self, count=96):
+        """Not more than any of the machine's queues has room for."""
+        for _ in range(count):
+            self.end.send(Ether(src=self.end.mac, dst=MAC) /
+                          IP(src=self.end.address, dst=ADDRESS) /
+                          UDP(sport=1024 + self.sent % 512, dport=9))
+            self.sent += 1
+        self.end.wait_answer(MAC, ADDRESS)
+
+    def wait_arrived(self):
+        wait_until(lambda: self._arrived() - self._before == self.sent,
+                   f"{self.sent} datagrams to arrive", 30)
+
+
+def drops(switch):
+    return switch.rpc("stats.ports", port="vm")[0]["drops"]
+
+
+def of_queues(switch, direction):
+    """[packets] by queue of the port "vm"."""
+    stats = switch.stats("vm")
+    return [stats[f"{direction}_q{queue}_packets"] for queue in range(4)]
+
+
+def polled(switch):
+    """The machine's queues that a packet thread polls, by vsctl pmd-rxq-show."""
+    lines = re.findall(r"port: vm +queue-id: +(\d+) \(enabled\)", switch.vsctl("pmd-rxq-show"))
+    return sorted(map(int, lines))
+
+
+@pytest.mark.parametrize("device", ["", ",packed=on"], ids=["split", "packed"])
+def test_four_queues_by_flows(switch, bridge, machine, device):
+    """The machine has more queues than the switch has threads, and uses them all."""
+    switch.set_flows(bridge, "actions=normal")
+    vm = machine(4, device)
+    switch.vsctl("set", "Interface", "vm", "other_config:tx-steering=hash")
+    with pinger(switch, bridge, 1) as end:
+        end.wait_answer(MAC, ADDRESS)
+        flows = Flows(switch, vm, end)
+        lost = drops(switch)  # what the machine said before anybody was there
+        for queues in (4, 1, 3, 2, 4):
+            if enabled(switch) != (queues, queues):
+                vm.write(f"ethtool -L eth0 combined {queues}\n")
+            while enabled(switch) != (queues, queues):
+                flows.send()
+            before = of_queues(switch, "tx")
+            for _ in range(3):
+                flows.send()
+            flows.wait_arrived()
+            had = [now - then for now, then in zip(of_queues(switch, "tx"), before)]
+            # 288 datagrams in 256 slots.
+            assert min(had[:queues]) >= 288 / queues / 2 and not any(had[queues:]), had
+            wait_until(lambda queues=queues: polled(switch) == list(range(queues)),
+                       f"{queues} queues to be polled")
+            before = of_queues(switch, "rx")
+            vm.run("for cpu in 1 2 4 8; do taskset $cpu ping -q -c 1 -W 1 10.9.0.11 & done; wait")
+            had = [now - then for now, then in zip(of_queues(switch, "rx"), before)]
+            assert all(had[:queues]) and not any(had[queues:]), had
+        assert drops(switch) == lost
 
 
 @pytest.mark.parametrize("layout", ["", ",packed=on"], ids=["split", "packed"])
