@@ -235,6 +235,13 @@ static inline void sent_tell(struct port_vhost *vhost, uint16_t queue)
 		vhost_queue_tell(to);
 }
 
+static __attribute__((noinline)) void steered_tell(
+	struct port_vhost *vhost, struct vhost_tx_slot *tx)
+{
+	for (; tx->untold; tx->untold &= tx->untold - 1)
+		sent_tell(vhost, (uint16_t)__builtin_ctzll(tx->untold));
+}
+
 // The steering may have been switched on or off since the packets were sent: what it said then is
 // in `untold`, and the thread's own queue is always told.
 void vhost_tx_done(struct port *port, unsigned slot)
@@ -242,8 +249,8 @@ void vhost_tx_done(struct port *port, unsigned slot)
 	struct port_vhost *vhost = vhost_of(port);
 	struct vhost_tx_slot *tx = &vhost->tx[slot];
 
-	for (; unlikely(tx->untold); tx->untold &= tx->untold - 1)
-		sent_tell(vhost, (uint16_t)__builtin_ctzll(tx->untold));
+	if (unlikely(tx->untold))
+		steered_tell(vhost, tx);
 	sent_tell(vhost, __atomic_load_n(&tx->queue, __ATOMIC_RELAXED));
 }
 
