@@ -51,19 +51,22 @@ static void test_other_keys(void **state)
 {
 	struct packet_key mask = mask_dst();
 	struct lookup *known = lookup_hash.create(&mask, later);
+	unsigned sum = 0;
 
 	for (unsigned round = 0; round < 20; round++) {
 		struct lookup *other = lookup_hash.create(&mask, later);
 		struct rule *rules = rules_for(hash_of(known));
 
 		assert_int_equal(homes_used(hash_of(known), rules), 1);
-		// 200 balls into 64 bins leave about 3 empty; 40 used ones are beyond any chance.
-		assert_in_range(homes_used(hash_of(other), rules), 40, BUCKETS);
+		sum += homes_used(hash_of(other), rules);
 		lookup_hash.destroy(known);
 		known = other;
 		free(rules);
 	}
 	lookup_hash.destroy(known);
+	// 200 balls into 64 bins leave about 3 empty. Not with all keys: about one pair in 400 leaves more
+	// than 24 empty.
+	assert_in_range(sum / 20, 50, BUCKETS);
 }
 
 // Rules that all have one home do not make a long chain: the array grows, with keys of its own.
