@@ -50,6 +50,11 @@ static const struct {
 	unsigned seconds;
 } windows[] = {{"load_5s", 5}, {"load_60s", 60}, {"load_300s", 300}};
 
+void pmd_load_begin(struct pmd *pmd)
+{
+	load_history_add(&pmd->load, (struct load_sample){.tsc = rte_rdtsc()});
+}
+
 static struct load_sample thread_sample(const struct pmd *pmd)
 {
 	return (struct load_sample){rte_rdtsc(), read_counter(&pmd->counters.cycles_busy),
@@ -73,8 +78,12 @@ static void loads_set(json_t *object, const struct load_history *history, struct
 static void queues_sample(struct port *port)
 {
 	for (unsigned q = 0; q < PORT_QUEUES; q++) {
-		if (!port->loads[q] && read_counter(&port->queues[q].packets) > 0)
+		if (!port->loads[q] && read_counter(&port->queues[q].packets) > 0) {
 			port->loads[q] = calloc(1, sizeof(*port->loads[q]));
+			if (port->loads[q])
+				load_history_add(port->loads[q],
+					(struct load_sample){.tsc = port->start_tsc});
+		}
 		if (port->loads[q])
 			load_history_add(port->loads[q], queue_sample(&port->queues[q]));
 	}
@@ -125,8 +134,14 @@ static json_t *queue_stats(const struct pmd *pmd, const struct poll_wanted_queue
 		now ? number(read_counter(&now->packets), base->packets) : json_integer(0),
 		"cycles", now ? number(read_counter(&now->cycles), base->cycles) : json_integer(0));
 
-	loads_set(stats, port ? port->loads[wanted->queue] : NULL,
-		now ? queue_sample(now) : (struct load_sample){0});
+	if (port) {
+		struct load_history young = {0};
+
+		// Not sampled yet: since there is the port.
+		load_history_add(&young, (struct load_sample){.tsc = port->start_tsc});
+		loads_set(stats, port->loads[wanted->queue] ? port->loads[wanted->queue] : &young,
+			queue_sample(now));
+	}
 	return stats;
 }
 

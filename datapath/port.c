@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
+
 #include "datapath/datapath.h"
 #include "datapath/log.h"
 #include "datapath/pmd.h"
@@ -90,6 +92,7 @@ static struct port *port_create(struct datapath *datapath, enum port_type_id typ
 	port->ops = ops;
 	port->type = type;
 	port->datapath = datapath;
+	port->start_tsc = rte_rdtsc();
 	port->config = json_incref(config);
 	return port;
 }

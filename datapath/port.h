@@ -179,6 +179,7 @@ struct port {
 	struct port_view announced;                     // what clients know
 	struct queue_counters queues_base[PORT_QUEUES]; // at the last pmd.clear
 	struct load_history *loads[PORT_QUEUES];        // NULL: not polled yet
+	uint64_t start_tsc;                             // when it was made
 	struct queue_counters queues[PORT_QUEUES];      // written by PMDs
 };
 
