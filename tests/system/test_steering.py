@@ -60,7 +60,7 @@ class Receiver:
     """A frontend with PAIRS pairs of queues at port "guest"."""
 
     def __init__(self, switch, bridge):
-        path = switch.path("guest.sock")
+        self.switch, path = switch, switch.path("guest.sock")
         switch.add_port(bridge, "guest", type="vhostuser", mode="server", ofport=9, path=path)
         self.end = Frontend(path, FEATURES, pairs=PAIRS, size=256).start()
         self.rings = self.end.rings[0::2]
@@ -74,6 +74,15 @@ class Receiver:
 
     def turn(self, pair, on):
         assert self.end.enable(self.rings[pair], on)
+
+    def turn_and_wait(self, pair, on):
+        """Until frames go by it: the library answers before it says what has changed."""
+        before = self.enabled()
+        self.turn(pair, on)
+        wait_until(lambda: self.enabled() == before + (1 if on else -1), "the queue to be switched")
+
+    def enabled(self):
+        return int(self.switch.port("guest")["status"]["tx_queues_enabled"])
 
     def _take(self, pair):
         for _, written in self.rings[pair].take():
@@ -176,10 +185,10 @@ def test_flows_have_queues(switch, ends):
     assert places(senders[:1], receiver).items() <= seen.items()
     # What is switched off gets nothing, and nothing is lost.
     for off in ((2,), (2, 0), (2, 0, 3)):
-        receiver.turn(off[-1], False)
+        receiver.turn_and_wait(off[-1], False)
         assert set(places(senders, receiver).values()) == set(range(PAIRS)) - set(off)
     for pair in (3, 0, 2):
-        receiver.turn(pair, True)
+        receiver.turn_and_wait(pair, True)
     assert places(senders, receiver) == seen
     for how in ("thread", "hash", None):
         steer(switch, how)
@@ -228,7 +237,7 @@ def test_statistics_of_queues(switch, ends):
     steer(switch, "hash")
     expected = dict.fromkeys(range(PAIRS), 0)
     for off in (3, 1):
-        receiver.turn(off, False)
+        receiver.turn_and_wait(off, False)
         for pair in places(senders, receiver, rounds=5).values():
             expected[pair] += 5
         assert queue_packets(switch, "guest", "tx") == expected
