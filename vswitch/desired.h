@@ -19,13 +19,14 @@ json_t *desired_port_config(const struct model *model, const json_t *bridge, con
 json_t *desired_state(const struct model *model, const json_t *failures);
 
 struct plan_input {
-	const json_t *cpus;    // of datapath.info
-	const json_t *status;  // of port.status: the ports that there are
-	const json_t *load;    // of pmd.stats, or NULL: no load is known
-	const json_t *present; // the plan that is in force, or NULL
-	const char *mask;      // from the configuration file; "": the default
-	bool lenient;          // leave out cores that do not exist; none left: the default
-	bool rebalance;        // else queues stay where they are if they can
+	const json_t *cpus;   // of datapath.info
+	const json_t *status; // of port.status: the ports that there are
+	// Which thread polls what, and at what load: of pmd.stats, or, without loads, of the plan
+	// that is in force. NULL: nothing is polled.
+	const json_t *threads;
+	const char *mask; // from the configuration file; "": the default
+	bool lenient;     // leave out cores that do not exist; none left: the default
+	bool rebalance;   // else queues stay where they are if they can
 };
 
 // What there is to say about a plan; the caller's references.

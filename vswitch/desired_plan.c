@@ -43,41 +43,61 @@ struct queue_list {
 	size_t count;
 };
 
-// What a queue took of a core in the last minute, in millionths, as pmd.stats tells it.
-static uint64_t queue_load(const json_t *load, const char *port, uint32_t queue)
-{
-	double percent = 0;
-	size_t i;
-	size_t j;
-	json_t *thread;
-	json_t *item;
+// What is known of a queue that is polled.
+struct known_queue {
+	const char *port;
+	uint32_t queue;
+	int64_t core;  // -1: of a queue that is not known
+	uint64_t load; // of a core in the last minute, in millionths
+};
 
-	json_array_foreach ((json_t *)load, i, thread) {
-		json_array_foreach (json_object_get(thread, "queues"), j, item) {
-			if (number_of(item, "queue", -1) == queue &&
-				strcmp(text_of(item, "port"), port) == 0)
-				percent += json_number_value(json_object_get(item, "load_60s"));
-		}
-	}
-	return (uint64_t)(percent * 10000);
+// In the order of ports and queues.
+struct known_list {
+	struct known_queue *items;
+	size_t count;
+};
+
+static int compare_known(const void *a, const void *b)
+{
+	const struct known_queue *x = a, *y = b;
+	int order = strcmp(x->port, y->port);
+
+	return order ? order : (x->queue > y->queue) - (x->queue < y->queue);
 }
 
-// The core that polls it by this plan, or -1.
-static int64_t queue_present(const json_t *plan, const char *port, uint32_t queue)
+static struct known_list list_known(const json_t *threads)
 {
-	size_t i;
-	size_t j;
-	json_t *thread;
-	json_t *item;
+	struct known_list list = {0};
+	size_t count = 0, i, j;
+	json_t *thread, *queue;
 
-	json_array_foreach (json_object_get(plan, "threads"), i, thread) {
-		json_array_foreach (json_object_get(thread, "queues"), j, item) {
-			if (number_of(item, "queue", -1) == queue &&
-				strcmp(text_of(item, "port"), port) == 0)
-				return number_of(thread, "core", -1);
+	json_array_foreach ((json_t *)threads, i, thread)
+		count += json_array_size(json_object_get(thread, "queues"));
+	list.items = calloc(count + 1, sizeof(*list.items));
+	json_array_foreach ((json_t *)threads, i, thread) {
+		json_array_foreach (json_object_get(thread, "queues"), j, queue) {
+			double percent = json_number_value(json_object_get(queue, "load_60s"));
+
+			if (list.items)
+				list.items[list.count++] = (struct known_queue){
+					text_of(queue, "port"),
+					(uint32_t)number_of(queue, "queue", 0),
+					number_of(thread, "core", -1), (uint64_t)(percent * 10000)};
 		}
 	}
-	return -1;
+	if (list.items)
+		qsort(list.items, list.count, sizeof(*list.items), compare_known);
+	return list;
+}
+
+static struct known_queue known_find(
+	const struct known_list *list, const char *port, uint32_t queue)
+{
+	struct known_queue wanted = {port, queue, -1, 0}, *found = NULL;
+
+	if (list->items)
+		found = bsearch(&wanted, list->items, list->count, sizeof(wanted), compare_known);
+	return found ? *found : wanted;
 }
 
 static int pins_of(const struct model *model, const char *name, struct affinity_pin *pins)
@@ -94,7 +114,7 @@ static int pins_of(const struct model *model, const char *name, struct affinity_
 // The queues of one port. A port whose guest is not there yet counts as one queue, so that it has
 // a thread when the guest comes.
 static void list_port(struct queue_list *list, const struct model *model, const json_t *port,
-	const struct plan_input *input)
+	const struct known_list *known)
 {
 	const char *name = text_of(port, "name");
 	json_int_t n_rxq = number_of(port, "n_rxq", 1);
@@ -104,14 +124,15 @@ static void list_port(struct queue_list *list, const struct model *model, const 
 	n_rxq = n_rxq < 1 ? 1 : n_rxq > QUEUES_PER_PORT ? QUEUES_PER_PORT : n_rxq;
 	for (uint32_t queue = 0; queue < n_rxq; queue++) {
 		struct affinity_queue *item = &list->items[list->count++];
+		struct known_queue polled = known_find(known, name, queue);
 
 		*item = (struct affinity_queue){
 			.port = name,
 			.queue = queue,
 			.numa = (int)number_of(port, "numa", -1),
-			.load = input->load ? queue_load(input->load, name, queue) : 0,
+			.load = polled.load,
 			.pinned = -1,
-			.present = queue_present(input->present, name, queue),
+			.present = polled.core,
 		};
 		for (int i = 0; i < n_pins; i++) {
 			if (pins[i].queue == queue)
@@ -130,6 +151,7 @@ static struct queue_list list_queues(const struct model *model, const struct pla
 {
 	size_t n_ports = json_array_size(input->status);
 	json_t **ports = calloc(n_ports + 1, sizeof(*ports));
+	struct known_list known = list_known(input->threads);
 	struct queue_list list = {
 		.items = calloc(n_ports * QUEUES_PER_PORT + 1, sizeof(*list.items)),
 	};
@@ -139,7 +161,8 @@ static struct queue_list list_queues(const struct model *model, const struct pla
 	if (ports)
 		qsort(ports, n_ports, sizeof(*ports), compare_names);
 	for (size_t i = 0; ports && list.items && i < n_ports; i++)
-		list_port(&list, model, ports[i], input);
+		list_port(&list, model, ports[i], &known);
+	free(known.items);
 	free(ports);
 	return list;
 }
@@ -275,16 +298,15 @@ static json_t *unpolled_to_json(const struct queue_list *queues)
 	return problems;
 }
 
-// Are the threads of the plan that is in force other ones?
+// Are there other threads at present?
 static bool threads_differ(const json_t *present, const struct thread_list *threads)
 {
-	const json_t *list = json_object_get(present, "threads");
 	size_t i;
 	json_t *thread;
 
-	if (json_array_size(list) != threads->count)
+	if (json_array_size(present) != threads->count)
 		return true;
-	json_array_foreach ((json_t *)list, i, thread) {
+	json_array_foreach ((json_t *)present, i, thread) {
 		bool found = false;
 
 		for (size_t j = 0; j < threads->count; j++)
@@ -365,7 +387,7 @@ json_t *desired_plan(const struct model *model, const struct plan_input *input,
 
 	if (choose_cores(model, input, &threads, error)) {
 		queues = list_queues(model, input);
-		if (threads_differ(input->present, &threads))
+		if (threads_differ(input->threads, &threads))
 			rules.pace = AFFINITY_FILL;
 		if (input->rebalance)
 			affinity_rebalance(threads.items, threads.count, queues.items, queues.count,

@@ -165,6 +165,7 @@ static json_t *plan_make(struct vswitch *vs, bool strict, bool rebalance, struct
 	};
 	json_t *status = sync_port_status(vs, NULL, error);
 	json_t *load = status ? call(vs, "pmd.stats", NULL, error) : NULL;
+	const json_t *present = json_object_get(vs->actual, "plan");
 	json_t *plan = NULL;
 
 	if (status) {
@@ -177,8 +178,7 @@ static json_t *plan_make(struct vswitch *vs, bool strict, bool rebalance, struct
 	if (status && vs->info && datapath_link_connected(vs->link)) {
 		input.cpus = json_object_get(vs->info, "cpus");
 		input.status = vs->status;
-		input.load = load;
-		input.present = json_object_get(vs->actual, "plan");
+		input.threads = load ? load : json_object_get(present, "threads");
 		plan = desired_plan(vs->model, &input, extra, error);
 	}
 	json_decref(load);
