@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vswitch/auto_lb.h"
 
-#include <string.h>
-
 #include "vswitch/log.h"
-#include "vswitch/model_edit.h"
 #include "vswitch/sync.h"
 
 #define INTERVAL_MIN 1
@@ -13,10 +10,7 @@
 
 static json_int_t setting_of(const struct vswitch *vs, const char *key, json_int_t unset)
 {
-	const char *text = row_map_get(edit_root(vs->model), "other_config", key);
-
-	// The schema has made sure that it is a number.
-	return text ? atoll(text) : unset;
+	return row_map_integer(model_root(vs->model), "other_config", key, unset);
 }
 
 static bool any_overloaded(const json_t *threads, double threshold)
@@ -58,11 +52,11 @@ static void rebalance(struct vswitch *vs)
 
 void auto_lb_step(struct vswitch *vs)
 {
-	const char *wanted = row_map_get(edit_root(vs->model), "other_config", "pmd-auto-lb");
+	bool wanted = row_map_boolean(model_root(vs->model), "other_config", "pmd-auto-lb", false);
 	struct rpc_error error = {0};
 	json_t *threads;
 
-	if (!wanted || strcmp(wanted, "true") != 0 || !vs->actual) {
+	if (!wanted || !vs->actual) {
 		vs->auto_lb_s = 0;
 		return;
 	}

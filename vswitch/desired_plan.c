@@ -29,13 +29,6 @@ static json_int_t number_of(const json_t *object, const char *key, json_int_t un
 	return json_is_integer(value) ? json_integer_value(value) : unset;
 }
 
-static const json_t *root_of(const struct model *model)
-{
-	const json_t *rows = model_rows(model, TABLE_OPEN_VSWITCH);
-
-	return json_object_iter_value(json_object_iter((json_t *)rows));
-}
-
 // --- Queues ---
 
 struct queue_list {
@@ -189,7 +182,7 @@ static bool core_set_meets(
 static bool choose_cores(const struct model *model, const struct plan_input *input,
 	struct thread_list *threads, struct rpc_error *error)
 {
-	const char *mask = row_map_get(root_of(model), "other_config", "pmd-cpu-mask");
+	const char *mask = row_map_get(model_root(model), "other_config", "pmd-cpu-mask");
 	size_t n_cores = json_array_size(input->cpus);
 	struct affinity_core *cores = calloc(n_cores + 1, sizeof(*cores));
 	struct core_set set = {0};
@@ -221,14 +214,6 @@ static bool choose_cores(const struct model *model, const struct plan_input *inp
 
 // --- Plans ---
 
-static json_int_t setting_of(const struct model *model, const char *key, json_int_t unset)
-{
-	const char *text = row_map_get(root_of(model), "other_config", key);
-
-	// The schema has made sure that it is a number.
-	return text ? atoll(text) : unset;
-}
-
 // A port's own, or that of the switch.
 static const char *mode_of(const struct model *model, const char *port)
 {
@@ -236,7 +221,7 @@ static const char *mode_of(const struct model *model, const char *port)
 	const char *mode = row_map_get(interface, "other_config", "rx-mode");
 
 	if (!mode)
-		mode = row_map_get(root_of(model), "other_config", "rx-mode");
+		mode = row_map_get(model_root(model), "other_config", "rx-mode");
 	return mode ? mode : "adaptive";
 }
 
@@ -260,16 +245,16 @@ static json_t *thread_to_json(const struct model *model, const struct affinity_t
 static json_t *plan_to_json(const struct model *model, const struct thread_list *threads,
 	const struct queue_list *queues)
 {
-	const char *perf = row_map_get(root_of(model), "other_config", "pmd-perf-metrics");
+	const json_t *root = model_root(model);
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < threads->count; i++)
 		json_array_append_new(list, thread_to_json(model, &threads->items[i], queues));
 	return json_pack("{s:o, s:I, s:I, s:b, s:I}", "threads", list, "idle_us",
-		setting_of(model, "pmd-idle-time", IDLE_US), "sleep_max_us",
-		setting_of(model, "pmd-sleep-max", SLEEP_MAX_US), "perf",
-		perf && strcmp(perf, "true") == 0, "perf_log_us",
-		setting_of(model, "pmd-perf-log-us", 0));
+		row_map_integer(root, "other_config", "pmd-idle-time", IDLE_US), "sleep_max_us",
+		row_map_integer(root, "other_config", "pmd-sleep-max", SLEEP_MAX_US), "perf",
+		row_map_boolean(root, "other_config", "pmd-perf-metrics", false), "perf_log_us",
+		row_map_integer(root, "other_config", "pmd-perf-log-us", 0));
 }
 
 static json_t *unpolled_to_json(const struct queue_list *queues)
@@ -373,12 +358,11 @@ static json_t *report_make(const struct thread_list *threads, const struct queue
 json_t *desired_plan(const struct model *model, const struct plan_input *input,
 	struct plan_extra *extra, struct rpc_error *error)
 {
-	const char *isolate = row_map_get(root_of(model), "other_config", "pmd-rxq-isolate");
-	const char *policy = row_map_get(root_of(model), "other_config", "pmd-rxq-assign");
+	const json_t *root = model_root(model);
 	struct affinity_rules rules = {
-		.policy = affinity_policy_find(policy),
+		.policy = affinity_policy_find(row_map_get(root, "other_config", "pmd-rxq-assign")),
 		.pace = AFFINITY_KEEP,
-		.isolate = !isolate || strcmp(isolate, "true") == 0,
+		.isolate = row_map_boolean(root, "other_config", "pmd-rxq-isolate", true),
 	};
 	struct affinity_balance before, after;
 	struct thread_list threads = {0};

@@ -73,7 +73,8 @@ static void refuse_lookup(const struct flow_owner *owner, unsigned table,
 	flow_error_set(&reason, FLOW_ERROR_LOOKUP_BUDGET, NULL,
 		"a lookup in table %u of bridge %s could take %zu steps, and the limit is %zu: %zu "
 		"flows%s of %zu masks on %zu bytes need %zu blocks; let many flows share a mask, %s"
-		"match fewer fields, divide them among tables, or raise the limit: vsctl set Bridge "
+		"match fewer fields, divide them among tables, or raise the limit: vsctl set "
+		"Bridge "
 		"%s other_config:" LOOKUP_KEY "=%zu",
 		table, owner->name, estimate->steps, limit, flows,
 		estimate->rules > flows ? " with their port ranges" : "", estimate->masks,
@@ -86,9 +87,8 @@ static void refuse_lookup(const struct flow_owner *owner, unsigned table,
 static size_t limit_of(struct vswitch *vs, const struct flow_owner *owner, const char *key)
 {
 	const json_t *bridge = model_row(vs->model, TABLE_BRIDGE, owner->bridge);
-	const char *text = bridge ? row_map_get(bridge, "other_config", key) : NULL;
 
-	return text ? strtoul(text, NULL, 10) : 0;
+	return (size_t)row_map_integer(bridge, "other_config", key, 0);
 }
 
 // Tables where lookups become slower than they may, and than they were.

@@ -27,11 +27,10 @@ static json_int_t percent(json_int_t part, json_int_t whole)
 // Does a port pin a queue to this core, and are such cores kept for pinned queues?
 static bool core_isolated(struct vswitch *vs, json_int_t core)
 {
-	const char *isolate = row_map_get(edit_root(vs->model), "other_config", "pmd-rxq-isolate");
 	const char *uuid;
 	json_t *interface;
 
-	if (isolate && strcmp(isolate, "false") == 0)
+	if (!row_map_boolean(model_root(vs->model), "other_config", "pmd-rxq-isolate", true))
 		return false;
 	json_object_foreach ((json_t *)model_rows(vs->model, TABLE_INTERFACE), uuid, interface) {
 		const char *text = row_map_get(interface, "other_config", "pmd-rxq-affinity");

@@ -283,6 +283,12 @@ const json_t *model_named(const struct model *model, enum schema_table_id table,
 	return uuid ? model_row(model, table, uuid) : NULL;
 }
 
+const json_t *model_root(const struct model *model)
+{
+	return json_object_iter_value(
+		json_object_iter((json_t *)model_rows(model, TABLE_OPEN_VSWITCH)));
+}
+
 const json_t *model_rows(const struct model *model, enum schema_table_id table)
 {
 	return model->rows[table];
@@ -367,6 +373,20 @@ json_int_t row_integer(const json_t *row, const char *column, json_int_t unset)
 	const json_t *value = json_object_get(row, column);
 
 	return json_is_integer(value) ? json_integer_value(value) : unset;
+}
+
+json_int_t row_map_integer(const json_t *row, const char *column, const char *key, json_int_t unset)
+{
+	const char *text = row_map_get(row, column, key);
+
+	return text ? atoll(text) : unset;
+}
+
+bool row_map_boolean(const json_t *row, const char *column, const char *key, bool unset)
+{
+	const char *text = row_map_get(row, column, key);
+
+	return text ? strcmp(text, "true") == 0 : unset;
 }
 
 const char *row_map_get(const json_t *row, const char *column, const char *key)

@@ -65,6 +65,9 @@ const json_t *model_rows(const struct model *model, enum schema_table_id table);
 // The same as a new array, by name: an order that does not depend on history.
 json_t *model_sorted(const struct model *model, enum schema_table_id table);
 
+// The row of Open_vSwitch, which has one at most. NULL: there is none yet.
+const json_t *model_root(const struct model *model);
+
 // By name, uuid, or "." if the table has exactly one row. NULL with *error.
 const json_t *model_record(const struct model *model, enum schema_table_id table,
 	const char *record, struct rpc_error *error);
@@ -74,6 +77,10 @@ const char *row_uuid(const json_t *row);
 const char *row_string(const json_t *row, const char *column); // "" if not set
 json_int_t row_integer(const json_t *row, const char *column, json_int_t unset);
 const char *row_map_get(const json_t *row, const char *column, const char *key); // NULL: not set
+// Of keys that the schema has numbers and booleans for.
+json_int_t row_map_integer(
+	const json_t *row, const char *column, const char *key, json_int_t unset);
+bool row_map_boolean(const json_t *row, const char *column, const char *key, bool unset);
 
 // Random, version 4 (RFC 9562, section 5.4).
 void uuid_create(char uuid[UUID_SIZE]);

@@ -72,11 +72,9 @@ static void no_such(const struct model *model, enum schema_table_id table, const
 
 const json_t *edit_root(struct model *model)
 {
-	const json_t *rows = model_rows(model, TABLE_OPEN_VSWITCH);
-	void *first = json_object_iter((json_t *)rows);
+	const json_t *root = model_root(model);
 
-	return first ? json_object_iter_value(first)
-		     : model_insert(model, TABLE_OPEN_VSWITCH, NULL);
+	return root ? root : model_insert(model, TABLE_OPEN_VSWITCH, NULL);
 }
 
 const json_t *model_bridge(const struct model *model, const char *name, struct rpc_error *error)
