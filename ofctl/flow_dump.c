@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pipeline/field.h"
+#include "rpc/json_member.h"
 
 // What dumps show before the match, by the names of the items' members and of the text.
 static const struct statistic {
@@ -31,13 +32,8 @@ struct sort_key {
 	char text[64];
 };
 
-static json_int_t number_of(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
-
 // Match and actions; the table is shown with the statistics.
-static const char *text_of(const json_t *flow)
+static const char *flow_text(const json_t *flow)
 {
 	const char *text = json_string_value(json_object_get(flow, "text"));
 	const char *comma;
@@ -69,7 +65,7 @@ void flow_dump_print(const json_t *flow, FILE *out)
 	if (number_of(flow, "hard_timeout") != 0)
 		fprintf(out, " hard_timeout=%lld,", number_of(flow, "hard_timeout"));
 	// A flow that was never hit has been idle since it was made.
-	fprintf(out, " idle_age=%lld, %s\n", (idle < 0 ? duration : idle) / 1000, text_of(flow));
+	fprintf(out, " idle_age=%lld, %s\n", (idle < 0 ? duration : idle) / 1000, flow_text(flow));
 }
 
 static const struct statistic *statistic_find(const char *field)
@@ -106,7 +102,7 @@ bool flow_dump_sortable(const char *field)
 // The value of "field=value" in the match, into key->text.
 static void key_from_match(struct sort_key *key, const char *field)
 {
-	const char *text = text_of(key->flow);
+	const char *text = flow_text(key->flow);
 	const char *end = strstr(text, " actions=");
 	size_t length = strlen(field);
 

@@ -3,17 +3,7 @@
 
 #include <stdbool.h>
 
-static json_int_t number_of(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text != NULL ? text : "";
-}
+#include "rpc/json_member.h"
 
 static void duration_print(const json_t *object, FILE *out)
 {

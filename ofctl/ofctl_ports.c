@@ -3,18 +3,7 @@
 #include <string.h>
 
 #include "ofctl/ofctl.h"
-
-static json_int_t number_of(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
-
-static const char *string_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text != NULL ? text : "";
-}
+#include "rpc/json_member.h"
 
 // "up" and "down" as text or as a boolean.
 static const char *link_of(const json_t *port)
@@ -54,12 +43,12 @@ static json_t *ports_sort(const json_t *ports)
 // " 1(vhu0): addr:52:54:00:00:00:01" and what is known of it.
 static void port_describe(const json_t *port, FILE *out)
 {
-	fprintf(out, " %lld(%s): addr:%s\n", number_of(port, "ofport"), string_of(port, "name"),
-		string_of(port, "mac"));
-	fprintf(out, "     type:       %s\n", string_of(port, "type"));
-	fprintf(out, "     state:      %s\n", string_of(port, "state"));
-	if (string_of(port, "error")[0] != '\0')
-		fprintf(out, "     error:      %s\n", string_of(port, "error"));
+	fprintf(out, " %lld(%s): addr:%s\n", number_of(port, "ofport"), text_of(port, "name"),
+		text_of(port, "mac"));
+	fprintf(out, "     type:       %s\n", text_of(port, "type"));
+	fprintf(out, "     state:      %s\n", text_of(port, "state"));
+	if (text_of(port, "error")[0] != '\0')
+		fprintf(out, "     error:      %s\n", text_of(port, "error"));
 	fprintf(out, "     link:       %s\n", link_of(port));
 	fprintf(out, "     mtu:        %lld\n", number_of(port, "mtu"));
 	if (number_of(port, "speed") > 0)
@@ -124,7 +113,7 @@ static void port_counters(const struct ofctl *ofctl, const json_t *port, FILE *o
 	const json_t *counters = json_object_get(port, "statistics");
 
 	if (ofctl->names)
-		fprintf(out, "  port %s: ", string_of(port, "name"));
+		fprintf(out, "  port %s: ", text_of(port, "name"));
 	else
 		fprintf(out, "  port %2lld: ", number_of(port, "ofport"));
 	fprintf(out, "rx pkts=%lld, bytes=%lld, drop=%lld, errs=%lld, missed=%lld\n",
@@ -172,8 +161,7 @@ static void tables_print(const struct ofctl *ofctl, const json_t *result, FILE *
 					structures[i], number_of(part, "count"),
 					number_of(part, "rules"), number_of(part, "memory"));
 		}
-		fprintf(out,
-			"    worst lookup: steps=%lld, cycles=%lld (estimate); memory=%lld\n",
+		fprintf(out, "    worst lookup: steps=%lld, cycles=%lld (estimate); memory=%lld\n",
 			number_of(table, "steps"), number_of(table, "cycles"),
 			number_of(table, "memory"));
 	}

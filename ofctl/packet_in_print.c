@@ -9,18 +9,7 @@
 #include "pipeline/key_fields.h"
 #include "pipeline/packet.h"
 #include "base/text_buffer.h"
-
-static const char *string_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text != NULL ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
+#include "rpc/json_member.h"
 
 // The bytes of a frame in hexadecimal, as far as it is that. malloc()ed, or NULL.
 static uint8_t *frame_bytes(const char *hex, size_t *length)
@@ -91,17 +80,17 @@ static void fields_print(const json_t *packet_in, uint8_t *frame, size_t length,
 
 void packet_in_print(const json_t *packet_in, bool names, FILE *out)
 {
-	const char *port = string_of(packet_in, "port");
+	const char *port = text_of(packet_in, "port");
 	struct port_name name = {port, (uint16_t)number_of(packet_in, "in_port")};
 	struct port_names known = {"", port[0] != '\0' && names, &name, NULL, NULL};
-	const char *metadata = string_of(packet_in, "metadata");
+	const char *metadata = text_of(packet_in, "metadata");
 	size_t length;
-	uint8_t *frame = frame_bytes(string_of(packet_in, "frame"), &length);
+	uint8_t *frame = frame_bytes(text_of(packet_in, "frame"), &length);
 
 	fputs("packet-in:", out);
 	if (json_object_get(packet_in, "table") != NULL)
 		fprintf(out, " table_id=%lld", number_of(packet_in, "table"));
-	fprintf(out, " cookie=%s total_len=%lld", string_of(packet_in, "cookie"),
+	fprintf(out, " cookie=%s total_len=%lld", text_of(packet_in, "cookie"),
 		number_of(packet_in, "length"));
 	if (metadata[0] != '\0' && strcmp(metadata, "0x0") != 0)
 		fprintf(out, " metadata=%s", metadata);
@@ -111,7 +100,7 @@ void packet_in_print(const json_t *packet_in, bool names, FILE *out)
 		fprintf(out, " in_port=%u", name.number);
 	else
 		fputs(" in_port=CONTROLLER", out);
-	fprintf(out, " (via %s) data_len=%zu\n", string_of(packet_in, "reason"), length);
+	fprintf(out, " (via %s) data_len=%zu\n", text_of(packet_in, "reason"), length);
 	if (frame != NULL)
 		fields_print(packet_in, frame, length, &known, out);
 	free(frame);
@@ -122,11 +111,11 @@ void flow_removed_print(const json_t *flow_removed, FILE *out)
 	long long duration = number_of(flow_removed, "duration_ms");
 
 	fprintf(out, "flow-removed:");
-	if (string_of(flow_removed, "reason")[0] != '\0')
-		fprintf(out, " reason=%s", string_of(flow_removed, "reason"));
+	if (text_of(flow_removed, "reason")[0] != '\0')
+		fprintf(out, " reason=%s", text_of(flow_removed, "reason"));
 	fprintf(out, " duration=%lld.%03llds", duration / 1000, duration % 1000);
 	if (json_object_get(flow_removed, "packets") != NULL)
 		fprintf(out, " n_packets=%lld n_bytes=%lld", number_of(flow_removed, "packets"),
 			number_of(flow_removed, "bytes"));
-	fprintf(out, " %s\n", string_of(flow_removed, "flow"));
+	fprintf(out, " %s\n", text_of(flow_removed, "flow"));
 }

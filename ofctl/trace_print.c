@@ -4,17 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-static const char *string_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text != NULL ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
+#include "rpc/json_member.h"
 
 static void indent(FILE *out, long long depth)
 {
@@ -41,7 +31,7 @@ static void frame_print(const json_t *frame, FILE *out)
 {
 	fields_print(json_object_get(frame, "fields"), out);
 	if (json_object_get(frame, "frame") != NULL)
-		fprintf(out, "  %s\n", string_of(frame, "frame"));
+		fprintf(out, "  %s\n", text_of(frame, "frame"));
 }
 
 // --- Tables ---
@@ -49,14 +39,14 @@ static void frame_print(const json_t *frame, FILE *out)
 static void flow_print(const json_t *flow, FILE *out)
 {
 	fprintf(out, "n_packets=%lld, n_bytes=%lld, %s\n", number_of(flow, "packets"),
-		number_of(flow, "bytes"), string_of(flow, "text"));
+		number_of(flow, "bytes"), text_of(flow, "text"));
 }
 
 // Why it lost, under the flow.
 static void loss_print(const json_t *flow, long long depth, FILE *out)
 {
-	const char *field = string_of(flow, "field");
-	const char *wants = string_of(flow, "wants");
+	const char *field = text_of(flow, "field");
+	const char *wants = text_of(flow, "wants");
 
 	indent(out, depth);
 	fputs("  lost:  ", out);
@@ -65,7 +55,7 @@ static void loss_print(const json_t *flow, long long depth, FILE *out)
 	if (field[0] == '\0')
 		fputs("         matches, and should have won: please report this\n", out);
 	else if (json_is_string(json_object_get(flow, "has")))
-		fprintf(out, "         %s is %s, not %s\n", field, string_of(flow, "has"), wants);
+		fprintf(out, "         %s is %s, not %s\n", field, text_of(flow, "has"), wants);
 	else
 		fprintf(out, "         %s=%s: the packet has no %s\n", field, wants, field);
 }
@@ -105,14 +95,14 @@ static void table_print(const json_t *step, FILE *out)
 static void action_print(const json_t *step, FILE *out)
 {
 	long long depth = number_of(step, "depth");
-	const char *note = string_of(step, "note");
+	const char *note = text_of(step, "note");
 	json_t *change;
 	size_t index;
 
 	indent(out, depth);
-	fprintf(out, "  %s", string_of(step, "action"));
+	fprintf(out, "  %s", text_of(step, "action"));
 	// A drop that says drop needs no reason.
-	if (note[0] != '\0' && strcmp(string_of(step, "action"), "drop") != 0)
+	if (note[0] != '\0' && strcmp(text_of(step, "action"), "drop") != 0)
 		fprintf(out, ": not done, %s", note);
 	putc('\n', out);
 	json_array_foreach (json_object_get(step, "changes"), index, change) {
@@ -120,7 +110,7 @@ static void action_print(const json_t *step, FILE *out)
 		const json_t *after = json_object_get(change, "after");
 
 		indent(out, depth);
-		fprintf(out, "    %s: %s -> %s\n", string_of(change, "field"),
+		fprintf(out, "    %s: %s -> %s\n", text_of(change, "field"),
 			json_is_string(before) ? json_string_value(before) : "none",
 			json_is_string(after) ? json_string_value(after) : "none");
 	}
@@ -154,12 +144,12 @@ static void bucket_print(const json_t *step, FILE *out)
 {
 	indent(out, number_of(step, "depth"));
 	fprintf(out, "  bucket %lld of group %lld (%s): %s\n", number_of(step, "bucket"),
-		number_of(step, "group"), string_of(step, "type"), string_of(step, "actions"));
+		number_of(step, "group"), text_of(step, "type"), text_of(step, "actions"));
 }
 
 static void step_print(const json_t *step, FILE *out)
 {
-	const char *kind = string_of(step, "step");
+	const char *kind = text_of(step, "step");
 
 	if (strcmp(kind, "table") == 0)
 		table_print(step, out);
@@ -175,7 +165,7 @@ static void step_print(const json_t *step, FILE *out)
 
 static void port_print(const json_t *output, FILE *out)
 {
-	const char *name = string_of(output, "port");
+	const char *name = text_of(output, "port");
 
 	if (json_object_get(output, "controller") != NULL)
 		fputs("the controller", out);
@@ -187,10 +177,10 @@ static void port_print(const json_t *output, FILE *out)
 
 static void output_print(const json_t *output, FILE *out)
 {
-	const char *drop = string_of(output, "drop");
+	const char *drop = text_of(output, "drop");
 
 	if (json_object_get(output, "controller") != NULL) {
-		fprintf(out, "\nevent to the controller (%s)", string_of(output, "controller"));
+		fprintf(out, "\nevent to the controller (%s)", text_of(output, "controller"));
 	} else if (json_object_get(output, "ofport") != NULL) {
 		fputs("\noutput to port ", out);
 		port_print(output, out);
@@ -199,13 +189,13 @@ static void output_print(const json_t *output, FILE *out)
 	}
 	fprintf(out, ", %lld bytes\n", number_of(output, "length"));
 	if (drop[0] != '\0')
-		fprintf(out, "  dropped: %s: %s\n", drop, string_of(output, "help"));
+		fprintf(out, "  dropped: %s: %s\n", drop, text_of(output, "help"));
 	frame_print(output, out);
 }
 
 static void verdict_print(const json_t *trace, FILE *out)
 {
-	const char *drop = string_of(trace, "drop");
+	const char *drop = text_of(trace, "drop");
 	const char *separator = "sent to ";
 	const char *what = "port ";
 	json_t *output;
@@ -225,7 +215,7 @@ static void verdict_print(const json_t *trace, FILE *out)
 	if (drop[0] != '\0')
 		fprintf(out, "%s%s: %s",
 			separator[0] == ',' ? "; then dropped: " : "dropped: ", drop,
-			string_of(trace, "help"));
+			text_of(trace, "help"));
 	else if (separator[0] != ',')
 		fputs("not sent anywhere, see above", out);
 	putc('\n', out);

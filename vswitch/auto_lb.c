@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vswitch/auto_lb.h"
 
+#include "rpc/json_member.h"
 #include "vswitch/log.h"
 #include "vswitch/sync.h"
 
@@ -19,7 +20,7 @@ static bool any_overloaded(const json_t *threads, double threshold)
 	json_t *thread;
 
 	json_array_foreach ((json_t *)threads, i, thread) {
-		if (json_number_value(json_object_get(thread, "load_60s")) >= threshold)
+		if (real_of(thread, "load_60s") >= threshold)
 			return true;
 	}
 	return false;
@@ -30,7 +31,7 @@ static void rebalance(struct vswitch *vs)
 	json_int_t least = setting_of(vs, "pmd-auto-lb-improvement-threshold", IMPROVEMENT_PERCENT);
 	struct rpc_error error = {0};
 	json_t *report = sync_rebalance(vs, (double)least, false, &error);
-	double gain = json_number_value(json_object_get(report, "improvement_percent"));
+	double gain = real_of(report, "improvement_percent");
 	size_t moves = json_array_size(json_object_get(report, "moves"));
 
 	if (!report) {

@@ -5,15 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/json_member.h"
 #include "vswitch/interface_types.h"
 #include "vswitch/model_edit.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
 
 // --- Bridges and ports ---
 

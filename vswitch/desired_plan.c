@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/json_member.h"
 #include "vswitch/desired.h"
 #include "vswitch/model_edit.h"
 
@@ -14,20 +15,6 @@
 // As datapathd has it if nobody says otherwise.
 #define IDLE_US 1000
 #define SLEEP_MAX_US 100
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-static json_int_t number_of(const json_t *object, const char *key, json_int_t unset)
-{
-	const json_t *value = json_object_get(object, key);
-
-	return json_is_integer(value) ? json_integer_value(value) : unset;
-}
 
 // --- Queues ---
 
@@ -69,13 +56,13 @@ static struct known_list list_known(const json_t *threads)
 	list.items = calloc(count + 1, sizeof(*list.items));
 	json_array_foreach ((json_t *)threads, i, thread) {
 		json_array_foreach (json_object_get(thread, "queues"), j, queue) {
-			double percent = json_number_value(json_object_get(queue, "load_60s"));
+			double percent = real_of(queue, "load_60s");
 
 			if (list.items)
 				list.items[list.count++] = (struct known_queue){
 					text_of(queue, "port"),
-					(uint32_t)number_of(queue, "queue", 0),
-					number_of(thread, "core", -1), (uint64_t)(percent * 10000)};
+					(uint32_t)number_or(queue, "queue", 0),
+					number_or(thread, "core", -1), (uint64_t)(percent * 10000)};
 		}
 	}
 	if (list.items)
@@ -110,7 +97,7 @@ static void list_port(struct queue_list *list, const struct model *model, const 
 	const struct known_list *known)
 {
 	const char *name = text_of(port, "name");
-	json_int_t n_rxq = number_of(port, "n_rxq", 1);
+	json_int_t n_rxq = number_or(port, "n_rxq", 1);
 	struct affinity_pin pins[QUEUES_PER_PORT];
 	int n_pins = pins_of(model, name, pins);
 
@@ -122,7 +109,7 @@ static void list_port(struct queue_list *list, const struct model *model, const 
 		*item = (struct affinity_queue){
 			.port = name,
 			.queue = queue,
-			.numa = (int)number_of(port, "numa", -1),
+			.numa = (int)number_or(port, "numa", -1),
 			.load = polled.load,
 			.pinned = -1,
 			.present = polled.core,
@@ -191,8 +178,8 @@ static bool choose_cores(const struct model *model, const struct plan_input *inp
 	for (size_t i = 0; cores && i < n_cores; i++) {
 		const json_t *cpu = json_array_get(input->cpus, i);
 
-		cores[i].id = (uint32_t)number_of(cpu, "id", 0);
-		cores[i].numa = (int)number_of(cpu, "numa", -1);
+		cores[i].id = (uint32_t)number_or(cpu, "id", 0);
+		cores[i].numa = (int)number_or(cpu, "numa", -1);
 	}
 	if (!mask)
 		mask = input->mask;
@@ -295,7 +282,7 @@ static bool threads_differ(const json_t *present, const struct thread_list *thre
 		bool found = false;
 
 		for (size_t j = 0; j < threads->count; j++)
-			found |= threads->items[j].core == number_of(thread, "core", -1);
+			found |= threads->items[j].core == number_or(thread, "core", -1);
 		if (!found)
 			return true;
 	}

@@ -5,16 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/json_member.h"
 #include "vswitch/flows.h"
 #include "vswitch/interface_types.h"
 #include "vswitch/sync.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
 
 bool live_needed(enum schema_table_id table, const char *column)
 {

@@ -2,17 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rpc/json_member.h"
 #include "vswitch/flows.h"
 #include "vswitch/methods.h"
 #include "vswitch/model_edit.h"
 #include "vswitch/transaction.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
 
 static json_t *bridge_list(void *context, json_t *params, struct rpc_error *error)
 {

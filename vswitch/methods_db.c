@@ -2,17 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rpc/json_member.h"
 #include "vswitch/live.h"
 #include "vswitch/methods.h"
 #include "vswitch/model_edit.h"
 #include "vswitch/transaction.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
 
 // Table and record of the parameters. NULL with *error.
 static const json_t *find_row(struct vswitch *vs, const json_t *params, enum schema_table_id *table,

@@ -8,17 +8,11 @@
 #include <string.h>
 
 #include "pipeline/flow_json.h"
+#include "rpc/json_member.h"
 #include "vswitch/flow_input.h"
 #include "vswitch/flow_replace.h"
 #include "vswitch/methods.h"
 #include "vswitch/transaction.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
 
 // What a call has done so far.
 struct change {

@@ -3,21 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/json_member.h"
 #include "vswitch/affinity.h"
 #include "vswitch/methods.h"
 #include "vswitch/model_edit.h"
 #include "vswitch/sync.h"
 #include "vswitch/vswitch.h"
-
-static json_int_t number_of(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static double real_of(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
-}
 
 static json_int_t percent(json_int_t part, json_int_t whole)
 {

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "rpc/json_member.h"
 #include "vswitch/methods.h"
 #include "vswitch/model_edit.h"
 #include "vswitch/sync.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
 
 static json_t *stats_ports(void *context, json_t *params, struct rpc_error *error)
 {

@@ -6,21 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rpc/json_member.h"
+
 #define MTU_DEFAULT 1500
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-static json_int_t number_of(const json_t *object, const char *key, json_int_t unset)
-{
-	const json_t *value = json_object_get(object, key);
-
-	return json_is_integer(value) ? json_integer_value(value) : unset;
-}
 
 static json_t *find_named(const json_t *array, const char *name)
 {
@@ -71,8 +59,8 @@ static const struct bridge_setting {
 
 static bool setting_equal(const struct bridge_setting *setting, const json_t *a, const json_t *b)
 {
-	return number_of(a, setting->name, setting->unset) ==
-	       number_of(b, setting->name, setting->unset);
+	return number_or(a, setting->name, setting->unset) ==
+	       number_or(b, setting->name, setting->unset);
 }
 
 static bool bridge_equal(const json_t *a, const json_t *b)
@@ -109,7 +97,7 @@ static bool port_same_device(const json_t *a, const json_t *b)
 	json_t *options_a = fixed_options(a), *options_b = fixed_options(b);
 	bool same = strcmp(text_of(a, "bridge"), text_of(b, "bridge")) == 0 &&
 		    strcmp(text_of(a, "type"), text_of(b, "type")) == 0 &&
-		    number_of(a, "ofport", 0) == number_of(b, "ofport", 0) &&
+		    number_or(a, "ofport", 0) == number_or(b, "ofport", 0) &&
 		    options_equal(options_a, options_b);
 
 	json_decref(options_a);
@@ -148,11 +136,11 @@ static bool port_same_settings(const json_t *a, const json_t *b)
 	const char *mode = vlan_mode(a);
 
 	if (strcmp(mode, vlan_mode(b)) != 0 ||
-		number_of(a, "mtu", MTU_DEFAULT) != number_of(b, "mtu", MTU_DEFAULT) ||
+		number_or(a, "mtu", MTU_DEFAULT) != number_or(b, "mtu", MTU_DEFAULT) ||
 		strcmp(tx_steering(a), tx_steering(b)) != 0 ||
 		!options_equal(json_object_get(a, "options"), json_object_get(b, "options")))
 		return false;
-	if (strcmp(mode, "trunk") != 0 && number_of(a, "tag", 0) != number_of(b, "tag", 0))
+	if (strcmp(mode, "trunk") != 0 && number_or(a, "tag", 0) != number_or(b, "tag", 0))
 		return false;
 	return strcmp(mode, "access") == 0 || trunks_equal(a, b);
 }
@@ -185,16 +173,16 @@ static json_t *port_settings(const json_t *desired, const json_t *actual)
 	const char *mode = vlan_mode(desired);
 	json_t *params =
 		json_pack("{s:s, s:s}", "name", text_of(desired, "name"), "vlan_mode", mode);
-	json_int_t mtu = number_of(desired, "mtu", MTU_DEFAULT);
+	json_int_t mtu = number_or(desired, "mtu", MTU_DEFAULT);
 	const json_t *trunks = json_object_get(desired, "trunks");
 	const json_t *options = json_object_get(desired, "options");
 
 	if (strcmp(mode, "trunk") != 0)
-		json_object_set_new(params, "tag", json_integer(number_of(desired, "tag", 0)));
+		json_object_set_new(params, "tag", json_integer(number_or(desired, "tag", 0)));
 	if (strcmp(mode, "access") != 0)
 		json_object_set_new(
 			params, "trunks", trunks ? json_deep_copy(trunks) : json_array());
-	if (mtu != number_of(actual, "mtu", MTU_DEFAULT))
+	if (mtu != number_or(actual, "mtu", MTU_DEFAULT))
 		json_object_set_new(params, "mtu", json_integer(mtu));
 	if (strcmp(tx_steering(desired), tx_steering(actual)) != 0)
 		json_object_set_new(params, "tx_steering", json_string(tx_steering(desired)));
@@ -214,7 +202,7 @@ static json_t *bridge_changes(const json_t *desired, const json_t *actual)
 
 		if (!setting_equal(setting, desired, actual))
 			json_object_set_new(params, setting->name,
-				json_integer(number_of(desired, setting->name, setting->unset)));
+				json_integer(number_or(desired, setting->name, setting->unset)));
 	}
 	return params;
 }

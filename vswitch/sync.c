@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/json_member.h"
 #include "vswitch/affinity.h"
 #include "vswitch/desired.h"
 #include "vswitch/log.h"
@@ -12,13 +13,6 @@
 
 #define RETRY_FIRST_S 5
 #define RETRY_LAST_S 60
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
 
 static json_t *call(struct vswitch *vs, const char *method, json_t *params, struct rpc_error *error)
 {
@@ -213,8 +207,7 @@ json_t *sync_rebalance(
 {
 	struct plan_extra extra = {0};
 	json_t *plan = plan_make(vs, false, true, &extra, error);
-	bool wanted = json_real_value(json_object_get(extra.report, "improvement_percent")) >=
-		      least_percent;
+	bool wanted = real_of(extra.report, "improvement_percent") >= least_percent;
 	bool done = plan && !dry_run && wanted &&
 		    json_array_size(json_object_get(extra.report, "moves")) > 0;
 

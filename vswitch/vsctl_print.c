@@ -3,23 +3,12 @@
 
 #include <string.h>
 
+#include "rpc/json_member.h"
 #include "vswitch/vsctl_value.h"
 
 static json_t *first_of(const json_t *results)
 {
 	return json_array_get(results, 0);
-}
-
-static json_int_t number_of(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
-
-static const char *string_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text != NULL ? text : "";
 }
 
 static bool is_empty(const json_t *value)
@@ -74,7 +63,7 @@ int vsctl_print_show(const struct vsctl_request *request, const json_t *results,
 	size_t index;
 	json_t *bridge;
 
-	fprintf(out, "%s\n", string_of(result, "uuid"));
+	fprintf(out, "%s\n", text_of(result, "uuid"));
 	json_array_foreach (json_object_get(result, "bridges"), index, bridge) {
 		size_t port_index;
 		json_t *port;
@@ -198,10 +187,10 @@ int vsctl_print_raw(const struct vsctl_request *request, const json_t *results, 
 int vsctl_print_versions(const struct vsctl_request *request, const json_t *results, FILE *out)
 {
 	const json_t *info = first_of(results);
-	const char *datapath = string_of(json_object_get(info, "datapath"), "version");
+	const char *datapath = text_of(json_object_get(info, "datapath"), "version");
 
 	fprintf(out, "vsctl     %s\n", TURNOUT_VERSION);
-	fprintf(out, "vswitchd  %s\n", string_of(info, "version"));
+	fprintf(out, "vswitchd  %s\n", text_of(info, "version"));
 	fprintf(out, "datapathd %s\n", datapath[0] != '\0' ? datapath : "not connected");
 	return CLI_EXIT_OK;
 }
@@ -231,7 +220,7 @@ int vsctl_print_fdb(const struct vsctl_request *request, const json_t *results, 
 		else
 			fprintf(out, "%5lld", json_integer_value(port));
 		fprintf(out, "  %4lld  %s  %3lld\n", number_of(entry, "vlan"),
-			string_of(entry, "mac"), number_of(entry, "age"));
+			text_of(entry, "mac"), number_of(entry, "age"));
 	}
 	return CLI_EXIT_OK;
 }
@@ -249,7 +238,7 @@ int vsctl_print_fdb_stats(const struct vsctl_request *request, const json_t *res
 		fprintf(out, "  %-8s %12lld\n", names[i], number_of(stats, names[i]));
 	fprintf(out, "port              addresses   not learned: limited          lost\n");
 	json_array_foreach (json_object_get(stats, "ports"), index, port)
-		fprintf(out, "%-16s  %9lld  %21lld  %12lld\n", string_of(port, "port"),
+		fprintf(out, "%-16s  %9lld  %21lld  %12lld\n", text_of(port, "port"),
 			number_of(port, "count"), number_of(port, "limited"),
 			number_of(port, "lost"));
 	return CLI_EXIT_OK;
@@ -274,7 +263,7 @@ int vsctl_print_drops(const struct vsctl_request *request, const json_t *results
 
 	fprintf(out, "%-16s  %-24s  %12s\n", "port", "reason", "packets");
 	json_array_foreach (json_object_get(result, "ports"), index, port)
-		drops_print(string_of(port, "name"), json_object_get(port, "drops"), out);
+		drops_print(text_of(port, "name"), json_object_get(port, "drops"), out);
 	drops_print("(removed ports)", json_object_get(result, "removed"), out);
 	drops_print("(all)", json_object_get(result, "total"), out);
 	return CLI_EXIT_OK;

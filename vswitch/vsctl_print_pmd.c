@@ -2,28 +2,12 @@
 
 // Packet threads, as vsctl prints them.
 
+#include "rpc/json_member.h"
 #include "vswitch/vsctl_print.h"
 
 static json_t *first_of(const json_t *results)
 {
 	return json_array_get(results, 0);
-}
-
-static json_int_t number_of(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
-
-static double real_of(const json_t *object, const char *name)
-{
-	return json_number_value(json_object_get(object, name));
-}
-
-static const char *string_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text != NULL ? text : "";
 }
 
 // Part of whole in percent.
@@ -80,7 +64,7 @@ int vsctl_print_rxqs(const struct vsctl_request *request, const json_t *results,
 			json_is_true(json_object_get(thread, "isolated")) ? "true" : "false");
 		json_array_foreach (json_object_get(thread, "queues"), index, queue) {
 			fprintf(out, "  port: %-16s  queue-id: %2lld %s  pmd usage: ",
-				string_of(queue, "port"), number_of(queue, "queue"),
+				text_of(queue, "port"), number_of(queue, "queue"),
 				json_is_false(json_object_get(queue, "enabled")) ? "(disabled)"
 										 : "(enabled) ");
 			usage_print(queue, "usage_percent", out);
@@ -129,7 +113,7 @@ static void queues_print(const json_t *thread, FILE *out)
 		fprintf(out,
 			"  port: %-16s  queue-id: %2lld  packets: %lld  cycles per packet: "
 			"%.1f  pmd usage: %.1f %%\n",
-			string_of(queue, "port"), number_of(queue, "queue"), packets,
+			text_of(queue, "port"), number_of(queue, "queue"), packets,
 			packets > 0 ? (double)number_of(queue, "cycles") / packets : 0,
 			percent(number_of(queue, "cycles"), cycles));
 	}
@@ -300,8 +284,7 @@ int vsctl_print_rebalance(const struct vsctl_request *request, const json_t *res
 			json_is_true(json_object_get(item, "isolated")) ? " (isolated)" : "",
 			real_of(item, "load_before"), real_of(item, "load_after"));
 	json_array_foreach (moves, index, item) {
-		fprintf(out,
-			"port: %-16s  queue-id: %2lld  load %.1f %%: ", string_of(item, "port"),
+		fprintf(out, "port: %-16s  queue-id: %2lld  load %.1f %%: ", text_of(item, "port"),
 			number_of(item, "queue"), real_of(item, "load"));
 		if (json_is_integer(json_object_get(item, "from")))
 			fprintf(out, "from core_id %lld ", number_of(item, "from"));

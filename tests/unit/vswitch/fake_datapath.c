@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "rpc/json_member.h"
 #include "rpc/rpc_server.h"
 #include "vswitch/reconcile.h"
 
@@ -23,13 +24,6 @@ struct fake {
 };
 
 static const char *const kinds[] = {"group", "meter"};
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
 
 static json_t *find(const json_t *list, const char *name)
 {
