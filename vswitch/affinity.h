@@ -74,6 +74,13 @@ struct affinity_queue {
 	bool crosses;    // out: polled from another NUMA node
 };
 
+// Does a queue of a device on one NUMA node have to cross to a thread on another? Negative:
+// unknown.
+static inline bool affinity_crosses(int device, int thread)
+{
+	return device >= 0 && thread >= 0 && device != thread;
+}
+
 struct affinity_thread {
 	uint32_t core;
 	int numa;

@@ -18,14 +18,14 @@ struct planner {
 static void thread_take(struct affinity_thread *thread, struct affinity_queue *queue)
 {
 	queue->core = thread->core;
-	queue->crosses = queue->numa >= 0 && thread->numa >= 0 && queue->numa != thread->numa;
+	queue->crosses = affinity_crosses(queue->numa, thread->numa);
 	thread->load += queue->load;
 	thread->n_queues++;
 }
 
 static bool thread_fits(const struct affinity_thread *thread, int numa)
 {
-	return !thread->isolated && (numa < 0 || thread->numa < 0 || thread->numa == numa);
+	return !thread->isolated && !affinity_crosses(numa, thread->numa);
 }
 
 static struct affinity_thread *least_loaded(struct planner *planner, int numa)

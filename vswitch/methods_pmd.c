@@ -45,10 +45,8 @@ static bool port_crosses(const struct vswitch *vs, const char *name, json_int_t 
 	json_t *port;
 
 	json_array_foreach (vs->status, i, port) {
-		json_int_t node = number_of(port, "numa");
-
-		if (strcmp(name, json_string_value(json_object_get(port, "name"))) == 0)
-			return node >= 0 && numa >= 0 && node != numa;
+		if (strcmp(name, text_of(port, "name")) == 0)
+			return affinity_crosses((int)number_of(port, "numa"), (int)numa);
 	}
 	return false;
 }
@@ -68,9 +66,8 @@ static json_t *rxq_thread(struct vswitch *vs, const json_t *thread)
 		json_object_set_new(item, "usage_percent",
 			json_integer((json_int_t)(real_of(queue, "load_60s") + 0.5)));
 		json_object_set_new(item, "crosses",
-			json_boolean(
-				port_crosses(vs, json_string_value(json_object_get(queue, "port")),
-					number_of(thread, "numa"))));
+			json_boolean(port_crosses(
+				vs, text_of(queue, "port"), number_of(thread, "numa"))));
 		json_array_append_new(queues, item);
 	}
 	result = json_pack("{s:I, s:I, s:b, s:o, s:I}", "core", number_of(thread, "core"), "numa",
