@@ -256,14 +256,20 @@ void vhost_tx_done(struct port *port, unsigned slot)
 
 // --- Sleeping ---
 
+// NULL: it is not ours, not there, or off.
+static struct vhost_queue *receive_queue(struct port_vhost *vhost, uint16_t queue)
+{
+	struct vhost_device *direct = __atomic_load_n(&vhost->direct, __ATOMIC_ACQUIRE);
+
+	return direct ? vhost_device_queue(direct, vhost_receive_ring(queue)) : NULL;
+}
+
 // Rings that are not there, or off, are there again before a port_event(). The library keeps the
 // guest's eventfd to itself and may close it at any time: with its rings we look.
 void vhost_rx_arm(struct port *port, uint16_t queue, struct wake_source *source)
 {
 	struct port_vhost *vhost = vhost_of(port);
-	struct vhost_device *direct = __atomic_load_n(&vhost->direct, __ATOMIC_ACQUIRE);
-	struct vhost_queue *from =
-		direct ? vhost_device_queue(direct, vhost_receive_ring(queue)) : NULL;
+	struct vhost_queue *from = receive_queue(vhost, queue);
 
 	if (!from) {
 		bool library = __atomic_load_n(&vhost->library, __ATOMIC_ACQUIRE) >= 0;
@@ -281,10 +287,7 @@ void vhost_rx_arm(struct port *port, uint16_t queue, struct wake_source *source)
 
 void vhost_rx_disarm(struct port *port, uint16_t queue)
 {
-	struct port_vhost *vhost = vhost_of(port);
-	struct vhost_device *direct = __atomic_load_n(&vhost->direct, __ATOMIC_ACQUIRE);
-	struct vhost_queue *from =
-		direct ? vhost_device_queue(direct, vhost_receive_ring(queue)) : NULL;
+	struct vhost_queue *from = receive_queue(vhost_of(port), queue);
 
 	if (from)
 		vhost_ring_ask_for_kicks(&from->frames.ring, false);
