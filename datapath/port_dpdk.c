@@ -363,15 +363,6 @@ static bool set_mtu(struct port *port, uint16_t mtu, struct rpc_error *error)
 	return done;
 }
 
-static bool numbers_apply(
-	struct port_dpdk *dpdk, const struct port_options *options, struct rpc_error *error)
-{
-	if (!numbers_choose(dpdk, options, error))
-		return false;
-	rte_eth_dev_stop(dpdk->id);
-	return device_begin(dpdk, error);
-}
-
 // Only the numbers of queues and descriptors: another device is another port.
 static bool set_options(
 	struct port *port, const struct port_options *options, struct rpc_error *error)
@@ -379,6 +370,7 @@ static bool set_options(
 	struct port_dpdk *dpdk = dpdk_of(port);
 	struct rpc_error ignored = {0};
 	struct port_options old;
+	bool stopped;
 
 	if (!port_options_parse(port->type, json_object_get(port->config, "options"), &old, error))
 		return false;
@@ -387,9 +379,14 @@ static bool set_options(
 			error, RPC_REFUSED, "devargs cannot change; delete the port and add it");
 		return false;
 	}
-	if (numbers_apply(dpdk, options, error))
+	stopped = numbers_choose(dpdk, options, error);
+	if (stopped)
+		rte_eth_dev_stop(dpdk->id);
+	if (stopped && device_begin(dpdk, error))
 		return true;
-	if (!numbers_apply(dpdk, &old, &ignored))
+	// They were good before.
+	(void)numbers_choose(dpdk, &old, &ignored);
+	if (stopped && !device_begin(dpdk, &ignored))
 		log_error("port %s stays down: %s", port->settings.name, ignored.message);
 	rpc_error_clear(&ignored);
 	return false;
