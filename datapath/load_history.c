@@ -3,6 +3,12 @@
 
 #include <stddef.h>
 
+void load_history_begin(struct load_history *history, uint64_t tsc)
+{
+	*history = (struct load_history){0};
+	load_history_add(history, (struct load_sample){.tsc = tsc});
+}
+
 void load_history_add(struct load_history *history, struct load_sample sample)
 {
 	history->samples[history->next] = sample;

@@ -21,6 +21,9 @@ struct load_history {
 	struct load_sample samples[LOAD_SAMPLES];
 };
 
+// Of counters that are 0 at that time.
+void load_history_begin(struct load_history *history, uint64_t tsc);
+
 void load_history_add(struct load_history *history, struct load_sample sample);
 
 // From the sample nearest to `cycles` (of time) before `now` until `now`. All zero without a

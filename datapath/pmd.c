@@ -281,7 +281,7 @@ static bool pmd_start(struct datapath *datapath, unsigned core, struct rpc_error
 	pmd->core = core;
 	pmd->numa = cpu->numa;
 	pmd->list = &empty_list;
-	pmd_load_begin(pmd);
+	load_history_begin(&pmd->load, rte_rdtsc());
 	pmd->sleeper.wake = pmd->sleeper.epoll = -1;
 	result = pmd_prepare(pmd);
 	if (result == 0)

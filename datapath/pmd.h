@@ -138,9 +138,6 @@ uint64_t pmd_doze(struct pmd *pmd, struct poll_list *list, uint64_t tsc);
 json_t *pmd_stats(struct datapath *datapath);
 void pmd_stats_clear(struct datapath *datapath);
 
-// The thread starts: its load is counted from now on.
-void pmd_load_begin(struct pmd *pmd);
-
 // Every LOAD_SAMPLE_S seconds: note what threads and queues have done, and tell clients of threads
 // that have become overloaded, or are not any more.
 void pmd_loads_sample(struct datapath *datapath);

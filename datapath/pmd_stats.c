@@ -50,11 +50,6 @@ static const struct {
 	unsigned seconds;
 } windows[] = {{"load_5s", 5}, {"load_60s", 60}, {"load_300s", 300}};
 
-void pmd_load_begin(struct pmd *pmd)
-{
-	load_history_add(&pmd->load, (struct load_sample){.tsc = rte_rdtsc()});
-}
-
 static struct load_sample thread_sample(const struct pmd *pmd)
 {
 	return (struct load_sample){rte_rdtsc(), read_counter(&pmd->counters.cycles_busy),
@@ -75,17 +70,27 @@ static void loads_set(json_t *object, const struct load_history *history, struct
 				history, now, windows[i].seconds * rte_get_tsc_hz()))));
 }
 
+// Since there is the port. NULL: no memory, and no load is known.
+static struct load_history *queue_load(struct port *port, unsigned queue)
+{
+	struct load_history **load = &port->loads[queue];
+
+	if (!*load) {
+		*load = malloc(sizeof(**load));
+		if (*load)
+			load_history_begin(*load, port->start_tsc);
+	}
+	return *load;
+}
+
 static void queues_sample(struct port *port)
 {
 	for (unsigned q = 0; q < PORT_QUEUES; q++) {
-		if (!port->loads[q] && read_counter(&port->queues[q].packets) > 0) {
-			port->loads[q] = calloc(1, sizeof(*port->loads[q]));
-			if (port->loads[q])
-				load_history_add(port->loads[q],
-					(struct load_sample){.tsc = port->start_tsc});
-		}
-		if (port->loads[q])
-			load_history_add(port->loads[q], queue_sample(&port->queues[q]));
+		bool used = port->loads[q] || read_counter(&port->queues[q].packets) > 0;
+		struct load_history *load = used ? queue_load(port, q) : NULL;
+
+		if (load)
+			load_history_add(load, queue_sample(&port->queues[q]));
 	}
 }
 
@@ -124,7 +129,7 @@ void pmd_loads_sample(struct datapath *datapath)
 
 static json_t *queue_stats(const struct pmd *pmd, const struct poll_wanted_queue *wanted)
 {
-	const struct port *port = ports_find(pmd->datapath, wanted->port);
+	struct port *port = ports_find(pmd->datapath, wanted->port);
 	const struct queue_counters *now = port ? &port->queues[wanted->queue] : NULL;
 	const struct queue_counters *base = port ? &port->queues_base[wanted->queue] : NULL;
 
@@ -134,14 +139,8 @@ static json_t *queue_stats(const struct pmd *pmd, const struct poll_wanted_queue
 		now ? number(read_counter(&now->packets), base->packets) : json_integer(0),
 		"cycles", now ? number(read_counter(&now->cycles), base->cycles) : json_integer(0));
 
-	if (port) {
-		struct load_history young = {0};
-
-		// Not sampled yet: since there is the port.
-		load_history_add(&young, (struct load_sample){.tsc = port->start_tsc});
-		loads_set(stats, port->loads[wanted->queue] ? port->loads[wanted->queue] : &young,
-			queue_sample(now));
-	}
+	if (port)
+		loads_set(stats, queue_load(port, wanted->queue), queue_sample(now));
 	return stats;
 }
 

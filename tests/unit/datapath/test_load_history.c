@@ -38,6 +38,11 @@ static void test_young(void **state)
 {
 	struct load_sample span;
 
+	load_history_begin(&history, 98 * HZ);
+	span = load_history_since(&history, at(100, 1000, 10), 60 * HZ);
+	assert_int_equal(span.tsc, 2 * HZ);
+	assert_int_equal(span.cycles, 1000);
+	history = (struct load_history){0};
 	load_history_add(&history, at(100, 1000, 10));
 	span = load_history_since(&history, at(102, 2000, 30), 60 * HZ);
 	assert_int_equal(span.tsc, 2 * HZ);
