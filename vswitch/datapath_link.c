@@ -15,15 +15,13 @@
 #include "rpc/rpc_client.h"
 #include "rpc/rundir.h"
 #include "vswitch/log.h"
+#include "vswitch/restart_pause.h"
 
-#define RETRY_MS 50        // between attempts to connect to a starting datapathd
-#define ADOPT_RETRY_MS 200 // between attempts when somebody else starts it
-#define BACKOFF_FIRST_MS 100
-#define BACKOFF_LAST_MS 10000
+#define RETRY_MS 5                 // between attempts to connect to a starting datapathd
+#define ADOPT_RETRY_MS 50          // between attempts when somebody else starts it
 #define OPERATION_MS 5             // by which the deadline is later for each
 #define OPERATIONS_COUNTED 1000000 // at most
 #define HOPELESS_DEATHS 3          // in a row: waiting for the next one makes no sense
-#define STABLE_MS 10000            // a connection that stood for so long resets the back-off
 
 struct datapath_link {
 	struct datapath_link_config config;
@@ -35,16 +33,17 @@ struct datapath_link {
 	struct event *timer;
 	struct event *child_died;
 	bool may_start;
+	bool held;     // back, because it was started too often
 	bool settling; // the connected callback is running
 	pid_t child;   // 0: none that we started is alive
 	int64_t child_started_ms;
 	int64_t connected_ms;
-	int64_t next_start_ms;
-	int backoff_ms;
+	struct restart_pause pause;
 	int deaths;      // of children, since the last connection
 	json_t *changed; // names of port.changed notifications not handed out yet
 	struct event *changed_event;
 	char problem[1200];
+	char told[1400]; // the problem, and what is done about it
 };
 
 static int64_t now_ms(void)
@@ -146,7 +145,12 @@ static void child_reap(struct datapath_link *link)
 
 static void on_child_died(evutil_socket_t signal_number, short what, void *context)
 {
-	child_reap(context);
+	struct datapath_link *link = context;
+
+	child_reap(link);
+	// A connection that is lost is noticed by itself.
+	if (!link->client)
+		schedule(link, 0);
 }
 
 // --- The connection ---
@@ -163,9 +167,7 @@ static void drop(struct datapath_link *link, const char *reason)
 		reason);
 	log_warning("%s", link->problem);
 	// Whether it is the program that is ill or a single accident shows in how long it ran.
-	if (now_ms() - link->connected_ms > STABLE_MS)
-		link->backoff_ms = BACKOFF_FIRST_MS;
-	link->next_start_ms = now_ms() + link->backoff_ms;
+	restart_pause_ran(&link->pause, now_ms() - link->connected_ms);
 	link->child_started_ms = now_ms(); // it has as long as at its start to answer again
 	link->config.disconnected(link->config.context);
 	schedule(link, 1);
@@ -256,6 +258,17 @@ static bool try_connect(struct datapath_link *link)
 	return link->client != NULL;
 }
 
+// Returns the wait.
+static int hold_back(struct datapath_link *link, int wait_ms)
+{
+	if (!link->held)
+		log_warning("datapathd was started %u times and has not run for %d s since; the "
+			    "next start is in %.1f s",
+			link->pause.starts, RESTART_STABLE_MS / 1000, wait_ms / 1000.0);
+	link->held = true;
+	return wait_ms;
+}
+
 // Start a datapathd if it is time to, and say when to look again.
 static int start_if_needed(struct datapath_link *link)
 {
@@ -283,13 +296,11 @@ static int start_if_needed(struct datapath_link *link)
 				link->socket, link->rundir);
 		return ADOPT_RETRY_MS;
 	}
-	if (now < link->next_start_ms)
-		return (int)(link->next_start_ms - now);
+	if (now < restart_pause_end(&link->pause))
+		return hold_back(link, (int)(restart_pause_end(&link->pause) - now));
 	child_start(link);
-	link->next_start_ms = now + link->backoff_ms;
-	link->backoff_ms *= 2;
-	if (link->backoff_ms > BACKOFF_LAST_MS)
-		link->backoff_ms = BACKOFF_LAST_MS;
+	restart_pause_started(&link->pause, now);
+	link->held = false;
 	return RETRY_MS;
 }
 
@@ -322,7 +333,6 @@ struct datapath_link *datapath_link_create(const struct datapath_link_config *co
 	link->config = *config;
 	link->rundir = strdup(config->rundir);
 	link->may_start = config->command != NULL;
-	link->backoff_ms = BACKOFF_FIRST_MS;
 	link->changed = json_object();
 	link->timer = evtimer_new(config->base, on_timer, link);
 	link->changed_event = event_new(config->base, -1, 0, on_changed, link);
@@ -399,9 +409,19 @@ bool datapath_link_check(struct datapath_link *link)
 	return link->client != NULL;
 }
 
-const char *datapath_link_problem(const struct datapath_link *link)
+const char *datapath_link_problem(struct datapath_link *link)
 {
-	return link->client ? "" : *link->problem ? link->problem : "datapathd was not asked yet";
+	const char *problem = *link->problem ? link->problem : "datapathd was not asked yet";
+	int64_t wait_ms = restart_pause_end(&link->pause) - now_ms();
+
+	if (link->client)
+		return "";
+	if (!link->held || link->child || wait_ms < 0)
+		return problem;
+	snprintf(link->told, sizeof(link->told),
+		"%s; it was started %u times in a row, and will be again in %.1f s", problem,
+		link->pause.starts, wait_ms / 1000.0);
+	return link->told;
 }
 
 static json_t *call_within(struct datapath_link *link, const char *method, json_t *params,

@@ -3,8 +3,8 @@
 
 // The connection to datapathd, and its life: a datapathd that answers in the run directory is
 // adopted; if none does and starting is allowed, one is started, in a session of its own so that
-// it outlives this process. When the connection is lost it is made again; a datapathd that keeps
-// dying is started anew at growing intervals (0.1 to 10 s).
+// it outlives this process. When the connection is lost it is made again; a datapathd that has died
+// is started anew at once, and one that keeps dying at growing intervals (restart_pause.h).
 //
 // Calls are synchronous, with a deadline. One that meets a lost connection or misses its deadline
 // fails with RPC_UNAVAILABLE, and the connection is given up: what the datapath did is then
@@ -57,8 +57,9 @@ bool datapath_link_wait(struct datapath_link *link, int timeout_ms);
 // died lately?
 bool datapath_link_starting(const struct datapath_link *link);
 
-// Why there is no connection, for people; "" if there is one.
-const char *datapath_link_problem(const struct datapath_link *link);
+// Why there is no connection, and what happens next, for people; "" if there is one. Good until
+// the next call.
+const char *datapath_link_problem(struct datapath_link *link);
 
 // Steals params (may be NULL). A new reference, or NULL with *error.
 json_t *datapath_link_call(
