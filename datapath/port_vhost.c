@@ -6,15 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "datapath/datapath.h"
 #include "datapath/log.h"
 #include "datapath/mbuf_pool.h"
 #include "datapath/vhost_features.h"
 #include "datapath/vhost_socket.h"
-
-#define REDIAL_MS 500
 
 // --- Opening ---
 
@@ -84,46 +80,34 @@ static bool driver_start(struct port_vhost *vhost, struct rpc_error *error)
 
 // --- Calling guests that listen ---
 
-// The library can do that, too. But if a guest hangs up while the port is being deleted, it may
-// call for what has been freed by then: it takes the port off its list before the thread that sees
-// the guest go puts it there.
-static void on_redial(evutil_socket_t fd, short what, void *context)
+static bool call_guest(struct port *port)
 {
-	struct port_vhost *vhost = context;
+	struct port_vhost *vhost = vhost_of(port);
 	bool connected;
 
 	pthread_mutex_lock(&vhost->lock);
 	connected = vhost->connection >= 0;
 	pthread_mutex_unlock(&vhost->lock);
 	if (connected)
-		return;
+		return true;
 	// A socket calls once.
 	driver_unregister(vhost);
 	log_capture_start(); // that nobody is there is no news
-	if (!driver_register(vhost) || rte_vhost_driver_start(vhost->path) != 0)
+	connected = driver_register(vhost) && rte_vhost_driver_start(vhost->path) == 0;
+	if (!connected)
 		driver_unregister(vhost);
 	log_capture_stop();
-}
-
-static bool redial_start(struct port_vhost *vhost, struct rpc_error *error)
-{
-	static const struct timeval interval = {0, REDIAL_MS * 1000};
-
-	vhost->redial = event_new(vhost->port.datapath->base, -1, EV_PERSIST, on_redial, vhost);
-	if (vhost->redial && event_add(vhost->redial, &interval) == 0)
-		return true;
-	rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
-	return false;
+	return connected;
 }
 
 // --- The port ---
 
-// Undoes driver_start() and redial_start(), whether they were called or not.
+// Undoes driver_start() and vhost_dial_start(), whether they were called or not.
 static void guests_stop(struct port_vhost *vhost)
 {
-	if (vhost->redial)
-		event_free(vhost->redial);
+	// Its thread may tell us of a guest that has hung up until here.
 	driver_unregister(vhost);
+	vhost_dial_stop(&vhost->dial);
 	vhost_registry_remove(vhost);
 	pthread_mutex_destroy(&vhost->lock);
 }
@@ -145,12 +129,14 @@ static bool open_port(
 		vhost->rx_queues[queue].burst = VHOST_IDLE_BURST;
 	if (!path_choose(vhost, options, error))
 		return false;
-	port->pool = mbuf_pool_get(-1, port->settings.mtu, error);
+	port->pool = mbuf_pool_get(MBUF_GUESTS, -1, port->settings.mtu, error);
 	if (!port->pool)
 		return false;
 	pthread_mutex_init(&vhost->lock, NULL);
 	vhost_registry_add(vhost);
-	if (driver_start(vhost, error) && (vhost->server || redial_start(vhost, error)))
+	if (driver_start(vhost, error) &&
+		(vhost->server ||
+			vhost_dial_start(&vhost->dial, port, vhost->path, call_guest, error)))
 		return true;
 	guests_stop(vhost);
 	return false;
@@ -163,7 +149,7 @@ static void close_port(struct port *port)
 
 static bool set_mtu(struct port *port, uint16_t mtu, struct rpc_error *error)
 {
-	struct rte_mempool *pool = mbuf_pool_get(-1, mtu, error);
+	struct rte_mempool *pool = mbuf_pool_get(MBUF_GUESTS, -1, mtu, error);
 
 	if (!pool)
 		return false;

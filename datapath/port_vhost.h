@@ -36,6 +36,7 @@
 #include "datapath/port.h"
 #include "datapath/tx_steering.h"
 #include "datapath/vhost_device.h"
+#include "datapath/vhost_dial.h"
 #include "rpc/rundir.h"
 
 #define VHOST_IDLE_BURST 4 // asked for after an empty poll
@@ -72,8 +73,8 @@ struct port_vhost {
 	bool server;
 	char path[UNIX_SOCKET_PATH_MAX + 1];
 	// Control only.
-	struct event *redial; // if the guest listens
-	bool registered;      // with the library
+	struct vhost_dial dial; // if the guest listens
+	bool registered;        // with the library
 	// Under the lock.
 	pthread_mutex_t lock;
 	int connection; // handle, or -1

@@ -297,6 +297,8 @@ static void on_disconnected(int device)
 	vhost->queue_pairs = 0;
 	snprintf(vhost->last_error, sizeof(vhost->last_error), "the guest has disconnected");
 	pthread_mutex_unlock(&vhost->lock);
+	if (!vhost->server)
+		vhost_dial_hung_up(&vhost->dial, &vhost->port);
 	port_event(&vhost->port);
 }
 
