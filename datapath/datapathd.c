@@ -45,7 +45,9 @@ static const char usage[] =
 	"  --huge MODE      huge pages: auto (if there are any free), on or off; default: auto\n"
 	"  --no-huge        the same as --huge off\n"
 	"  --memory MB      memory to reserve; default: with huge pages as needed, else 512\n"
-	"  --mbufs NUMBER   packet buffers per NUMA node; default: 262144 with huge pages, but at\n"
+	"  --mbufs NUMBER   packet buffers for devices, and for guests, of each NUMA node; "
+	"default:\n"
+	"                   with huge pages 262144 and 4096 for each CPU (at least 65536), but at\n"
 	"                   most half of the free ones; 16384 without\n"
 	"  --lcore CPU      CPU of the control thread; default: the lowest that it may use\n"
 	"  --eal \"ARGS\"     further arguments for DPDK's environment\n"
@@ -95,9 +97,8 @@ static_assert(MBUFS_MIN == 4096, "as the remedy says");
 
 #define TITLE "Turnout datapathd"
 
-static const struct rpc_method *const method_tables[] = {
-	methods_datapath, methods_bridge, methods_port, methods_flow,
-	methods_object, methods_packet, methods_pmd, methods_fdb};
+static const struct rpc_method *const method_tables[] = {methods_datapath, methods_bridge,
+	methods_port, methods_flow, methods_object, methods_packet, methods_pmd, methods_fdb};
 
 #define METHOD_TABLES (sizeof(method_tables) / sizeof(method_tables[0]))
 
@@ -299,7 +300,8 @@ static int run(struct options *options)
 	}
 	if (eal_start(&datapath.eal, &options->eal, &error)) {
 		clock_start();
-		mbuf_pools_configure(options->mbufs, datapath.eal.huge_pages);
+		mbuf_pools_configure(
+			options->mbufs, datapath.eal.huge_pages, datapath.eal.cpu_count);
 		status = serve(&datapath);
 		mbuf_pools_destroy();
 		eal_stop();

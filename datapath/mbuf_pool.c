@@ -17,16 +17,19 @@
 static struct {
 	unsigned buffers; // 0: decide
 	bool huge_pages;
+	unsigned cpus;
 	unsigned count;
 	struct pool {
+		enum mbuf_use use;
 		int numa;
 		uint16_t room;
 		struct rte_mempool *mempool;
 	} pools[POOLS_MAX];
 } mbuf_pools;
 
-void mbuf_pools_configure(unsigned buffers, bool huge_pages)
+void mbuf_pools_configure(unsigned buffers, bool huge_pages, unsigned cpus)
 {
+	mbuf_pools.cpus = cpus;
 	mbuf_pools.buffers = buffers;
 	mbuf_pools.huge_pages = huge_pages;
 }
@@ -46,8 +49,10 @@ bool mbuf_pool_same(uint16_t mtu, uint16_t other_mtu)
 	return data_room(mtu) == data_room(other_mtu);
 }
 
-static unsigned buffers_wanted(int numa, uint16_t room)
+static unsigned buffers_wanted(enum mbuf_use use, int numa, uint16_t room)
 {
+	uint64_t cpus = RTE_MAX(mbuf_pools.cpus, 16u);
+	uint64_t most = use == MBUF_DEVICES ? MBUFS_DEVICES : MBUFS_GUESTS * cpus;
 	uint64_t each = sizeof(struct rte_mbuf) + MBUF_PRIVATE_SIZE + room + RTE_CACHE_LINE_SIZE;
 	uint64_t fit;
 
@@ -56,20 +61,23 @@ static unsigned buffers_wanted(int numa, uint16_t room)
 	if (!mbuf_pools.huge_pages)
 		return MBUFS_PLAIN;
 	fit = huge_pages_free(numa) / 2 / each;
-	fit = RTE_MIN(fit, (uint64_t)MBUFS_HUGE);
+	most = RTE_MIN(most, (uint64_t)MBUFS_DEVICES);
+	fit = RTE_MIN(fit, most);
 	return fit < MBUFS_PLAIN ? MBUFS_PLAIN : (unsigned)fit;
 }
 
-static struct rte_mempool *pool_create(int numa, uint16_t room, struct rpc_error *error)
+static struct rte_mempool *pool_create(
+	enum mbuf_use use, int numa, uint16_t room, struct rpc_error *error)
 {
-	unsigned wanted = buffers_wanted(numa, room);
+	static const char *const uses[] = {[MBUF_DEVICES] = "devices", [MBUF_GUESTS] = "guests"};
+	unsigned wanted = buffers_wanted(use, numa, room);
 	struct rte_mempool *mempool = NULL;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	// The log would be full of attempts; the last word is ours.
 	log_capture_start();
 	for (unsigned n = wanted; !mempool && n >= RTE_MIN(wanted, MBUFS_MIN); n /= 2) {
-		snprintf(name, sizeof(name), "mbufs-%d-%u-%u", numa, room, n);
+		snprintf(name, sizeof(name), "%s-%d-%u-%u", uses[use], numa, room, n);
 		mempool =
 			rte_pktmbuf_pool_create(name, n, CACHE_SIZE, MBUF_PRIVATE_SIZE, room, numa);
 	}
@@ -81,13 +89,15 @@ static struct rte_mempool *pool_create(int numa, uint16_t room, struct rpc_error
 			numa, rte_strerror(rte_errno));
 		return NULL;
 	}
-	log_info("%u packet buffers of %u bytes on NUMA node %d", mempool->size, room, numa);
+	log_info("%u packet buffers of %u bytes for %s on NUMA node %d", mempool->size, room,
+		uses[use], numa);
 	if (mempool->size < wanted)
 		log_warning("there is no memory for the %u packet buffers wanted", wanted);
 	return mempool;
 }
 
-struct rte_mempool *mbuf_pool_get(int numa, uint16_t mtu, struct rpc_error *error)
+struct rte_mempool *mbuf_pool_get(
+	enum mbuf_use use, int numa, uint16_t mtu, struct rpc_error *error)
 {
 	uint16_t room = data_room(mtu);
 	struct pool *pool;
@@ -97,7 +107,7 @@ struct rte_mempool *mbuf_pool_get(int numa, uint16_t mtu, struct rpc_error *erro
 		numa = (int)rte_socket_id() >= 0 ? (int)rte_socket_id() : 0;
 	for (unsigned i = 0; i < mbuf_pools.count; i++) {
 		pool = &mbuf_pools.pools[i];
-		if (pool->numa == numa && pool->room == room)
+		if (pool->use == use && pool->numa == numa && pool->room == room)
 			return pool->mempool;
 	}
 	if (mbuf_pools.count == POOLS_MAX) {
@@ -108,9 +118,10 @@ struct rte_mempool *mbuf_pool_get(int numa, uint16_t mtu, struct rpc_error *erro
 		return NULL;
 	}
 	pool = &mbuf_pools.pools[mbuf_pools.count];
+	pool->use = use;
 	pool->numa = numa;
 	pool->room = room;
-	pool->mempool = pool_create(numa, room, error);
+	pool->mempool = pool_create(use, numa, room, error);
 	if (pool->mempool)
 		mbuf_pools.count++;
 	return pool->mempool;

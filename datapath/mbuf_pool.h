@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Pools of packet buffers: one per NUMA node and frame size, made when the first port needs it and
-// kept until the end. Control thread, but for the use of the pools.
+// Pools of packet buffers: one per use, NUMA node and frame size, made when the first port needs it
+// and kept until the end. Control thread, but for the use of the pools.
 //
-// With huge pages a pool has up to MBUFS_HUGE buffers, but takes at most half of the free huge
-// pages, because guests on the host live on them too; without, it has MBUFS_PLAIN. --mbufs fixes
-// the number.
+// Devices keep buffers in their rings, guests none, so what fills a device's rings leaves guests
+// theirs; and a datapath of guests only, which needs fewer, starts sooner (a quarter of a million
+// buffers is 600 MB for the kernel to clear).
+//
+// With huge pages a pool for devices has up to MBUFS_DEVICES buffers, and one for guests up to
+// MBUFS_GUESTS for each CPU, since frames on their way are what threads and devices' transmit rings
+// hold; but each takes at most half of the free huge pages, because guests on the host live on them
+// too. Without, it has MBUFS_PLAIN. --mbufs fixes the number.
 
 #include <stdint.h>
 
@@ -14,17 +19,21 @@
 
 #include "rpc/rpc_error.h"
 
-#define MBUFS_HUGE 262144
+#define MBUFS_DEVICES 262144
+#define MBUFS_GUESTS 4096 // for each CPU, and for 16 at least
 #define MBUFS_PLAIN 16384
 #define MBUFS_MIN 4096
 
 // Each buffer's private area, for a copy of a packet on its way (datapath/forward.c).
 #define MBUF_PRIVATE_SIZE 64
 
-void mbuf_pools_configure(unsigned buffers, bool huge_pages); // buffers 0: as above
+enum mbuf_use { MBUF_DEVICES, MBUF_GUESTS };
+
+void mbuf_pools_configure(unsigned buffers, bool huge_pages, unsigned cpus); // buffers 0: as above
 
 // The pool for frames of `mtu` on node `numa` (-1: any). NULL with *error.
-struct rte_mempool *mbuf_pool_get(int numa, uint16_t mtu, struct rpc_error *error);
+struct rte_mempool *mbuf_pool_get(
+	enum mbuf_use use, int numa, uint16_t mtu, struct rpc_error *error);
 
 // Would the two MTUs be served by the same pool?
 bool mbuf_pool_same(uint16_t mtu, uint16_t other_mtu);

@@ -15,7 +15,7 @@
 static struct rte_mbuf *mbuf_make(const uint8_t *frame, size_t length, struct rpc_error *error)
 {
 	uint16_t mtu = length > MTU_MIN ? (uint16_t)length : MTU_MIN;
-	struct rte_mempool *pool = mbuf_pool_get(-1, mtu, error);
+	struct rte_mempool *pool = mbuf_pool_get(MBUF_GUESTS, -1, mtu, error);
 	struct rte_mbuf *mbuf = pool ? rte_pktmbuf_alloc(pool) : NULL;
 	char *place = mbuf ? rte_pktmbuf_append(mbuf, (uint16_t)length) : NULL;
 

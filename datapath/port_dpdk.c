@@ -157,7 +157,7 @@ static bool rx_queues_setup(struct port_dpdk *dpdk, struct rpc_error *error)
 				"device %s takes nearly all packet buffers", dpdk->device.name);
 		snprintf(error->message + strlen(error->message),
 			sizeof(error->message) - strlen(error->message),
-			" (there are %u packet buffers for all ports; start datapathd with a "
+			" (there are %u packet buffers for all devices; start datapathd with a "
 			"bigger "
 			"--mbufs, and --memory or huge pages enough for it, if the device needs "
 			"more)",
@@ -282,7 +282,8 @@ static bool device_prepare(
 		return failed(dpdk, "ask what it can do", result, error);
 	if (!numbers_choose(dpdk, options, error))
 		return false;
-	port->pool = mbuf_pool_get(rte_eth_dev_socket_id(dpdk->id), port->settings.mtu, error);
+	port->pool = mbuf_pool_get(
+		MBUF_DEVICES, rte_eth_dev_socket_id(dpdk->id), port->settings.mtu, error);
 	return port->pool && device_begin(dpdk, error);
 }
 
@@ -340,7 +341,8 @@ static bool set_mtu(struct port *port, uint16_t mtu, struct rpc_error *error)
 {
 	struct port_dpdk *dpdk = dpdk_of(port);
 	struct rte_mempool *old = port->pool;
-	struct rte_mempool *pool = mbuf_pool_get(rte_eth_dev_socket_id(dpdk->id), mtu, error);
+	struct rte_mempool *pool =
+		mbuf_pool_get(MBUF_DEVICES, rte_eth_dev_socket_id(dpdk->id), mtu, error);
 	struct rpc_error ignored = {0};
 	bool done;
 
