@@ -30,6 +30,8 @@ struct datapath {
 	struct eal eal;
 	char instance[33]; // random, says whether this is the process that one talked to before
 	int64_t start_ms;  // wall clock
+	bool standby;      // control: until it is promoted (datapath/standby.h)
+	int pid_fd;        // the lock on our pid file
 	struct event_base *base;
 	struct rpc_server *server;
 	// Control only.

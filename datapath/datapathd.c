@@ -20,11 +20,9 @@
 #include "datapath/eal.h"
 #include "datapath/log.h"
 #include "datapath/mbuf_pool.h"
+#include "datapath/standby.h"
 #include "rpc/rpc_server.h"
 #include "rpc/rundir.h"
-
-#define SOCKET_NAME "datapathd.sock"
-#define PID_NAME "datapathd.pid"
 
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_GO_ON = -1 };
 
@@ -33,12 +31,14 @@ struct options {
 	enum log_level log_level;
 	struct eal_options eal;
 	unsigned mbufs;
+	bool standby;
 };
 
 static const char usage[] =
 	"Usage: datapathd [OPTIONS]\n"
 	"\n"
-	"Moves packets between ports as it is told over RUNDIR/" SOCKET_NAME ". vswitchd starts\n"
+	"Moves packets between ports as it is told over RUNDIR/" DATAPATHD_SOCKET
+	". vswitchd starts\n"
 	"it when none is running; it goes on when vswitchd ends.\n"
 	"\n"
 	"  --rundir DIR     run directory (default: $" RUNDIR_VARIABLE " or " RUNDIR_DEFAULT ")\n"
@@ -51,6 +51,8 @@ static const char usage[] =
 	"                   most half of the free ones; 16384 without\n"
 	"  --lcore CPU      CPU of the control thread; default: the lowest that it may use\n"
 	"  --eal \"ARGS\"     further arguments for DPDK's environment\n"
+	"  --standby        answer at RUNDIR/" STANDBY_SOCKET
+	", to take over from the one that runs\n"
 	"  --log-level L    error, warning, info or debug; default: info\n"
 	"  --describe       print all JSON-RPC methods, as rpc.discover does\n"
 	"  --help           this text\n"
@@ -64,6 +66,7 @@ enum {
 	O_MBUFS,
 	O_LCORE,
 	O_EAL,
+	O_STANDBY,
 	O_LOG,
 	O_DESCRIBE,
 	O_HELP,
@@ -78,6 +81,7 @@ static const struct option long_options[] = {
 	{"mbufs", required_argument, NULL, O_MBUFS},
 	{"lcore", required_argument, NULL, O_LCORE},
 	{"eal", required_argument, NULL, O_EAL},
+	{"standby", no_argument, NULL, O_STANDBY},
 	{"log-level", required_argument, NULL, O_LOG},
 	{"describe", no_argument, NULL, O_DESCRIBE},
 	{"help", no_argument, NULL, O_HELP},
@@ -170,6 +174,9 @@ static int option_apply(struct options *options, int option)
 	case O_EAL:
 		options->eal.extra = optarg;
 		break;
+	case O_STANDBY:
+		options->standby = true;
+		break;
 	case O_LOG:
 		level = log_level_find(optarg);
 		good = level >= 0;
@@ -227,7 +234,8 @@ static bool server_start(struct datapath *datapath, struct rpc_error *error)
 {
 	char path[RUNDIR_PATH_SIZE];
 
-	if (rundir_path(path, sizeof(path), datapath->rundir, SOCKET_NAME) != 0) {
+	if (rundir_path(path, sizeof(path), datapath->rundir,
+		    datapath->standby ? STANDBY_SOCKET : DATAPATHD_SOCKET) != 0) {
 		rpc_error_set(error, RPC_REFUSED, "the run directory's name is too long");
 		return false;
 	}
@@ -285,23 +293,29 @@ static int run(struct options *options)
 {
 	static struct datapath datapath;
 	struct rpc_error error = {0};
-	int pid_fd, status;
+	int status;
 
+	datapath.standby = options->standby;
 	datapath.rundir = rundir_resolve(options->rundir);
 	if (rundir_create(datapath.rundir, &error) != 0) {
 		log_error("%s", error.message);
 		return EXIT_REFUSED;
 	}
 	options->eal.rundir = datapath.rundir;
-	pid_fd = rundir_pid_lock(datapath.rundir, PID_NAME, &error);
-	if (pid_fd < 0) {
+	datapath.pid_fd = rundir_pid_lock(
+		datapath.rundir, datapath.standby ? STANDBY_PID : DATAPATHD_PID, &error);
+	if (datapath.pid_fd < 0) {
 		log_error("%s", error.message);
 		return EXIT_REFUSED;
 	}
 	if (eal_start(&datapath.eal, &options->eal, &error)) {
 		clock_start();
-		mbuf_pools_configure(
-			options->mbufs, datapath.eal.huge_pages, datapath.eal.cpu_count);
+		mbuf_pools_configure(&(struct mbuf_limits){
+			.buffers = options->mbufs,
+			.huge_pages = datapath.eal.huge_pages,
+			.all_pages = datapath.standby,
+			.cpus = datapath.eal.cpu_count,
+		});
 		status = serve(&datapath);
 		mbuf_pools_destroy();
 		eal_stop();
@@ -309,7 +323,8 @@ static int run(struct options *options)
 		log_error("%s", error.message);
 		status = EXIT_REFUSED;
 	}
-	rundir_pid_unlock(pid_fd, datapath.rundir, PID_NAME);
+	rundir_pid_unlock(
+		datapath.pid_fd, datapath.rundir, datapath.standby ? STANDBY_PID : DATAPATHD_PID);
 	return status;
 }
 

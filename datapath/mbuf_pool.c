@@ -15,9 +15,7 @@
 #define CACHE_SIZE 512
 
 static struct {
-	unsigned buffers; // 0: decide
-	bool huge_pages;
-	unsigned cpus;
+	struct mbuf_limits limits;
 	unsigned count;
 	struct pool {
 		enum mbuf_use use;
@@ -27,11 +25,9 @@ static struct {
 	} pools[POOLS_MAX];
 } mbuf_pools;
 
-void mbuf_pools_configure(unsigned buffers, bool huge_pages, unsigned cpus)
+void mbuf_pools_configure(const struct mbuf_limits *limits)
 {
-	mbuf_pools.cpus = cpus;
-	mbuf_pools.buffers = buffers;
-	mbuf_pools.huge_pages = huge_pages;
+	mbuf_pools.limits = *limits;
 }
 
 // Bytes for data in one buffer. Frames of the usual MTU share one size of buffer with what a
@@ -51,16 +47,16 @@ bool mbuf_pool_same(uint16_t mtu, uint16_t other_mtu)
 
 static unsigned buffers_wanted(enum mbuf_use use, int numa, uint16_t room)
 {
-	uint64_t cpus = RTE_MAX(mbuf_pools.cpus, 16u);
+	uint64_t cpus = RTE_MAX(mbuf_pools.limits.cpus, 16u);
 	uint64_t most = use == MBUF_DEVICES ? MBUFS_DEVICES : MBUFS_GUESTS * cpus;
 	uint64_t each = sizeof(struct rte_mbuf) + MBUF_PRIVATE_SIZE + room + RTE_CACHE_LINE_SIZE;
 	uint64_t fit;
 
-	if (mbuf_pools.buffers != 0)
-		return mbuf_pools.buffers;
-	if (!mbuf_pools.huge_pages)
+	if (mbuf_pools.limits.buffers != 0)
+		return mbuf_pools.limits.buffers;
+	if (!mbuf_pools.limits.huge_pages)
 		return MBUFS_PLAIN;
-	fit = huge_pages_free(numa) / 2 / each;
+	fit = huge_pages_free(numa) / (mbuf_pools.limits.all_pages ? 1 : 2) / each;
 	most = RTE_MIN(most, (uint64_t)MBUFS_DEVICES);
 	fit = RTE_MIN(fit, most);
 	return fit < MBUFS_PLAIN ? MBUFS_PLAIN : (unsigned)fit;
@@ -103,7 +99,7 @@ struct rte_mempool *mbuf_pool_get(
 	struct pool *pool;
 
 	// Without huge pages, and for devices of no node, all memory is the main node's.
-	if (numa < 0 || !mbuf_pools.huge_pages)
+	if (numa < 0 || !mbuf_pools.limits.huge_pages)
 		numa = (int)rte_socket_id() >= 0 ? (int)rte_socket_id() : 0;
 	for (unsigned i = 0; i < mbuf_pools.count; i++) {
 		pool = &mbuf_pools.pools[i];

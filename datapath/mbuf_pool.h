@@ -11,7 +11,8 @@
 // With huge pages a pool for devices has up to MBUFS_DEVICES buffers, and one for guests up to
 // MBUFS_GUESTS for each CPU, since frames on their way are what threads and devices' transmit rings
 // hold; but each takes at most half of the free huge pages, because guests on the host live on them
-// too. Without, it has MBUFS_PLAIN. --mbufs fixes the number.
+// too (in a process that takes over from one that gives its own back: all). Without, it has
+// MBUFS_PLAIN. --mbufs fixes the number.
 
 #include <stdint.h>
 
@@ -29,7 +30,14 @@
 
 enum mbuf_use { MBUF_DEVICES, MBUF_GUESTS };
 
-void mbuf_pools_configure(unsigned buffers, bool huge_pages, unsigned cpus); // buffers 0: as above
+struct mbuf_limits {
+	unsigned buffers; // 0: as above
+	bool huge_pages;
+	bool all_pages; // that are free
+	unsigned cpus;
+};
+
+void mbuf_pools_configure(const struct mbuf_limits *limits);
 
 // The pool for frames of `mtu` on node `numa` (-1: any). NULL with *error.
 struct rte_mempool *mbuf_pool_get(

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "datapath/datapath.h"
+#include "datapath/standby.h"
 #include "rpc/rpc_params.h"
 
 static json_t *cpus_json(const struct eal *eal)
@@ -70,6 +71,33 @@ static json_t *system_exit(void *context, json_t *params, struct rpc_error *erro
 	return json_object();
 }
 
+static json_t *prepare(void *context, json_t *params, struct rpc_error *error)
+{
+	json_t *configs = json_object_get(params, "ports"), *config;
+	size_t i;
+
+	json_array_foreach (configs, i, config) {
+		if (!port_prepare(config, error))
+			return NULL;
+	}
+	return json_object();
+}
+
+static json_t *release(void *context, json_t *params, struct rpc_error *error)
+{
+	return json_pack("{s:I}", "released_us", (json_int_t)datapath_release(context));
+}
+
+static json_t *promote(void *context, json_t *params, struct rpc_error *error)
+{
+	return datapath_promote(context, error) ? json_object() : NULL;
+}
+
+static const struct rpc_param params_prepare[] = {
+	{"ports", RPC_ARRAY, true, "[config], each as for port.add"},
+	{NULL},
+};
+
 const struct rpc_method methods_datapath[] = {
 	{
 		.name = "datapath.info",
@@ -84,6 +112,29 @@ const struct rpc_method methods_datapath[] = {
 		.handler = datapath_state,
 		.result = "{bridges: [{name, config}], ports: [{name, bridge, config}], plan}",
 		.help = "What is configured, as it was given.",
+	},
+	{
+		.name = "datapath.prepare",
+		.handler = prepare,
+		.params = params_prepare,
+		.result = "{}",
+		.help = "Have the packet buffers ready that such ports will need.",
+	},
+	{
+		.name = "datapath.release",
+		.handler = release,
+		.result = "{released_us}",
+		.help = "End all threads and close all ports, so that another process can take "
+			"them over; bridges and flows stay. `released_us`: when no packet was "
+			"taken "
+			"any more, in microseconds of CLOCK_MONOTONIC.",
+	},
+	{
+		.name = "datapath.promote",
+		.handler = promote,
+		.result = "{}",
+		.help = "Of a process that was started with --standby: take the names of the one "
+			"before, which has ended.",
 	},
 	{
 		.name = "system.exit",

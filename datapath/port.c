@@ -10,6 +10,7 @@
 #include "datapath/datapath.h"
 #include "datapath/log.h"
 #include "datapath/pmd.h"
+#include "datapath/standby.h"
 
 static const struct port_ops *const type_ops[] = {
 #define PORT_TYPE(ID, NAME, ALIASES, OPS, HELP) &OPS,
@@ -156,6 +157,7 @@ static bool port_connect(struct port *port, struct rpc_error *error)
 	port->ops->view(port, &port->announced);
 	datapath->ports[port->index] = port;
 	pmd_plans_update(datapath);
+	__atomic_store_n(&port->ready_us, standby_clock_us(), __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -198,6 +200,16 @@ struct port *port_add(struct datapath *datapath, json_t *config, struct rpc_erro
 	log_info("port %s (%s) added to bridge %s as number %u", settings.name,
 		port_type_get(type)->name, bridge->name, port->number);
 	return port;
+}
+
+bool port_prepare(const json_t *config, struct rpc_error *error)
+{
+	int type = port_type_parse(json_string_value(json_object_get(config, "type")), error);
+	struct port_settings settings;
+
+	// Of which node a device is, shows when it is opened.
+	return type >= 0 && port_settings_parse(config, &settings, error) &&
+	       mbuf_pool_get(type_ops[type]->mbuf_use, -1, settings.mtu, error) != NULL;
 }
 
 // No thread polls it or sends to it any more when this returns.

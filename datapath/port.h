@@ -25,6 +25,7 @@
 #include <rte_common.h>
 
 #include "datapath/counters.h"
+#include "datapath/mbuf_pool.h"
 #include "datapath/learn_limit.h"
 #include "datapath/load_history.h"
 #include "datapath/poll_plan.h"
@@ -107,7 +108,8 @@ struct wake_source {
 };
 
 struct port_ops {
-	size_t size; // of the type's structure
+	size_t size;            // of the type's structure
+	enum mbuf_use mbuf_use; // whose packet buffers it takes
 
 	// Control thread. port->settings is filled in; sets port->pool. False with *error, and then
 	// nothing is left behind.
@@ -180,6 +182,7 @@ struct port {
 	struct queue_counters queues_base[PORT_QUEUES]; // at the last pmd.clear
 	struct load_history *loads[PORT_QUEUES];        // NULL: not polled yet
 	uint64_t start_tsc;                             // when it was made
+	int64_t ready_us;                               // when it began; CLOCK_MONOTONIC
 	struct queue_counters queues[PORT_QUEUES];      // written by PMDs
 };
 
@@ -193,6 +196,8 @@ static inline uint32_t port_max_frame(uint16_t mtu)
 
 // `config` as in port.add. NULL with *error, and nothing left behind.
 struct port *port_add(struct datapath *datapath, json_t *config, struct rpc_error *error);
+// Make what can be made before there is such a port: its packet buffers. False with *error.
+bool port_prepare(const json_t *config, struct rpc_error *error);
 bool port_set(struct port *port, const json_t *changes, struct rpc_error *error);
 void port_delete(struct port *port);
 struct port *ports_find(struct datapath *datapath, const char *name);

@@ -461,6 +461,7 @@ static void details(struct port *port, json_t *features, json_t *status)
 
 const struct port_ops port_dpdk_ops = {
 	.size = sizeof(struct port_dpdk),
+	.mbuf_use = MBUF_DEVICES,
 	.open = open_port,
 	.close = close_port,
 	.set_mtu = set_mtu,

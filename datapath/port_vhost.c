@@ -251,6 +251,7 @@ static void details(struct port *port, json_t *features, json_t *status)
 
 const struct port_ops port_vhost_ops = {
 	.size = sizeof(struct port_vhost),
+	.mbuf_use = MBUF_GUESTS,
 	.open = open_port,
 	.close = close_port,
 	.mtu_live = true,

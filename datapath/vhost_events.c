@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "datapath/datapath.h"
+#include "datapath/standby.h"
 #include "datapath/vhost_features.h"
 
 #define VHOST_DEVICES 1024 // handles of the library
@@ -366,6 +367,7 @@ static int on_device_new(int device)
 	pthread_mutex_unlock(&vhost->lock);
 	__atomic_store_n(&vhost->port.up, true, __ATOMIC_RELAXED);
 	rings_start(vhost, device);
+	__atomic_store_n(&vhost->port.ready_us, standby_clock_us(), __ATOMIC_RELAXED);
 	port_event(&vhost->port);
 	return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/rpc_server.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -396,6 +397,21 @@ size_t rpc_server_notify_subscribers(
 void rpc_server_set_output_limit(struct rpc_server *server, size_t bytes)
 {
 	server->output_limit = bytes;
+}
+
+bool rpc_server_move(struct rpc_server *server, const char *path, struct rpc_error *error)
+{
+	struct sockaddr_un address;
+
+	if (rundir_socket_address(&address, path, error) < 0)
+		return false;
+	if (rename(server->address.sun_path, path) < 0) {
+		rpc_error_set(error, RPC_REFUSED, "cannot rename %s to %s: %s",
+			server->address.sun_path, path, strerror(errno));
+		return false;
+	}
+	server->address = address;
+	return true;
 }
 
 json_t *rpc_server_describe(const struct rpc_server *server)

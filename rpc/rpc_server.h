@@ -74,6 +74,10 @@ size_t rpc_server_notify_subscribers(
 // Another limit than RPC_OUTPUT_LIMIT, for tests.
 void rpc_server_set_output_limit(struct rpc_server *server, size_t bytes);
 
+// Have the socket file at `path` from now on, in place of what may be there; clients stay connected.
+// False with *error.
+bool rpc_server_move(struct rpc_server *server, const char *path, struct rpc_error *error);
+
 // What rpc.discover answers; a new reference.
 json_t *rpc_server_describe(const struct rpc_server *server);
 

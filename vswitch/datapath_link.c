@@ -2,7 +2,6 @@
 #include "vswitch/datapath_link.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +13,8 @@
 
 #include "rpc/rpc_client.h"
 #include "rpc/rundir.h"
+#include "vswitch/datapath_child.h"
+#include "vswitch/handover.h"
 #include "vswitch/log.h"
 #include "vswitch/restart_pause.h"
 
@@ -21,6 +22,8 @@
 #define ADOPT_RETRY_MS 50          // between attempts when somebody else starts it
 #define OPERATION_MS 5             // by which the deadline is later for each
 #define OPERATIONS_COUNTED 1000000 // at most
+#define DATAPATHD "datapathd"
+#define SUCCESSOR "datapathd-next" // its names until it has taken over
 #define HOPELESS_DEATHS 3          // in a row: waiting for the next one makes no sense
 
 struct datapath_link {
@@ -33,9 +36,12 @@ struct datapath_link {
 	struct event *timer;
 	struct event *child_died;
 	bool may_start;
-	bool held;     // back, because it was started too often
-	bool settling; // the connected callback is running
-	pid_t child;   // 0: none that we started is alive
+	bool successor;  // starts one, once, beside another
+	bool huge_pages; // which must have huge pages
+	bool held;       // back, because it was started too often
+	bool settling;   // the connected callback is running
+	pid_t child;     // 0: none that we started is alive
+	pid_t retired;   // the same of one that another has taken over from
 	int64_t child_started_ms;
 	int64_t connected_ms;
 	struct restart_pause pause;
@@ -54,6 +60,11 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static const char *pid_name(const struct datapath_link *link)
+{
+	return link->successor ? SUCCESSOR ".pid" : DATAPATHD ".pid";
+}
+
 static void schedule(struct datapath_link *link, int delay_ms)
 {
 	struct timeval delay = {delay_ms / 1000, delay_ms % 1000 * 1000};
@@ -63,84 +74,43 @@ static void schedule(struct datapath_link *link, int delay_ms)
 
 // --- The child ---
 
-// The last line of the log that says something, for messages: the log itself is in the run
-// directory, and this is the line that one would look for.
-static void log_tail(const struct datapath_link *link, char *line, size_t size)
-{
-	FILE *file = fopen(link->log, "re");
-	char buffer[512];
-
-	snprintf(line, size, "its log is empty");
-	if (!file)
-		return;
-	if (fseek(file, -4096, SEEK_END) < 0)
-		rewind(file);
-	while (fgets(buffer, sizeof(buffer), file)) {
-		buffer[strcspn(buffer, "\n")] = '\0';
-		if (*buffer)
-			snprintf(line, size, "%s", buffer);
-	}
-	fclose(file);
-}
-
-// In the child, between fork and exec.
-static void become_datapathd(struct datapath_link *link)
-{
-	int null = open("/dev/null", O_RDWR);
-	int log = open(link->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
-	sigset_t none;
-
-	setsid();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	dup2(null, STDIN_FILENO);
-	dup2(log >= 0 ? log : null, STDOUT_FILENO);
-	dup2(log >= 0 ? log : null, STDERR_FILENO);
-	close_range(3, ~0u, 0);
-	execvp(link->config.command[0], link->config.command);
-	dprintf(STDERR_FILENO, "cannot execute %s: %s\n", link->config.command[0], strerror(errno));
-	_exit(127);
-}
-
 static void child_start(struct datapath_link *link)
 {
-	pid_t pid = fork();
+	static char *const none[] = {NULL};
+	static char *const successor[] = {"--standby", NULL};
+	static char *const huge_successor[] = {"--standby", "--huge", "on", NULL};
 
-	if (pid == 0)
-		become_datapathd(link);
-	if (pid < 0) {
+	link->child = datapath_child_start(link->config.command,
+		!link->successor   ? none
+		: link->huge_pages ? huge_successor
+				   : successor,
+		link->log);
+	if (!link->child) {
 		snprintf(link->problem, sizeof(link->problem), "datapathd cannot be started: %s",
 			strerror(errno));
 		log_error("%s", link->problem);
 		return;
 	}
-	log_info("started %s with pid %d; its log is %s", link->config.command[0], pid, link->log);
-	link->child = pid;
+	log_info("started %s with pid %d; its log is %s", link->config.command[0], link->child,
+		link->log);
 	link->child_started_ms = now_ms();
-	snprintf(link->problem, sizeof(link->problem), "datapathd is starting (pid %d)", pid);
+	snprintf(link->problem, sizeof(link->problem), "datapathd is starting (pid %d)",
+		link->child);
 }
 
 // Take note of the end of a datapathd that we started.
 static void child_reap(struct datapath_link *link)
 {
-	char line[512];
-	char how[64];
-	int status;
-
-	if (!link->child || waitpid(link->child, &status, WNOHANG) != link->child)
+	if (link->retired && waitpid(link->retired, NULL, WNOHANG) == link->retired)
+		link->retired = 0;
+	if (!link->child ||
+		!datapath_child_ended(link->child, link->log, link->problem, sizeof(link->problem)))
 		return;
-	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "was killed by signal %d (%s)", WTERMSIG(status),
-			strsignal(WTERMSIG(status)));
-	else
-		snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
-	log_tail(link, line, sizeof(line));
-	snprintf(link->problem, sizeof(link->problem), "datapathd %s; the last of %s: %s", how,
-		link->log, line);
 	log_error("%s", link->problem);
 	link->child = 0;
 	link->deaths++;
+	if (link->successor)
+		link->may_start = false;
 }
 
 static void on_child_died(evutil_socket_t signal_number, short what, void *context)
@@ -283,7 +253,7 @@ static int start_if_needed(struct datapath_link *link)
 		kill(link->child, SIGKILL);
 		return RETRY_MS;
 	}
-	holder = rundir_pid_holder(link->rundir, "datapathd.pid");
+	holder = rundir_pid_holder(link->rundir, pid_name(link));
 	if (holder) {
 		snprintf(link->problem, sizeof(link->problem),
 			"datapathd (pid %d) does not answer at %s yet", holder, link->socket);
@@ -308,7 +278,12 @@ static int start_if_needed(struct datapath_link *link)
 static int attempt(struct datapath_link *link)
 {
 	child_reap(link);
-	if (link->client || try_connect(link))
+	if (link->client)
+		return 0;
+	if (!link->successor && !handover_settle(link->rundir,
+					rundir_pid_holder(link->rundir, DATAPATHD ".pid") != 0))
+		return RETRY_MS;
+	if (try_connect(link))
 		return 0;
 	return start_if_needed(link);
 }
@@ -324,13 +299,14 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
 // --- For others ---
 
-struct datapath_link *datapath_link_create(const struct datapath_link_config *config)
+static struct datapath_link *create(const struct datapath_link_config *config, bool successor)
 {
 	struct datapath_link *link = calloc(1, sizeof(*link));
 
 	if (!link)
 		return NULL;
 	link->config = *config;
+	link->successor = successor;
 	link->rundir = strdup(config->rundir);
 	link->may_start = config->command != NULL;
 	link->changed = json_object();
@@ -339,13 +315,18 @@ struct datapath_link *datapath_link_create(const struct datapath_link_config *co
 	link->child_died = evsignal_new(config->base, SIGCHLD, on_child_died, link);
 	if (!link->rundir || !link->changed || !link->timer || !link->changed_event ||
 		!link->child_died ||
-		rundir_path(link->socket, sizeof(link->socket), config->rundir, "datapathd.sock") <
-			0 ||
-		rundir_path(link->log, sizeof(link->log), config->rundir, "datapathd.log") < 0) {
+		rundir_path(link->socket, sizeof(link->socket), config->rundir,
+			successor ? SUCCESSOR ".sock" : DATAPATHD ".sock") < 0 ||
+		rundir_path(link->log, sizeof(link->log), config->rundir, DATAPATHD ".log") < 0) {
 		datapath_link_destroy(link);
 		return NULL;
 	}
 	return link;
+}
+
+struct datapath_link *datapath_link_create(const struct datapath_link_config *config)
+{
+	return create(config, false);
 }
 
 void datapath_link_start(struct datapath_link *link)
@@ -399,7 +380,7 @@ bool datapath_link_starting(const struct datapath_link *link)
 	if (link->client || link->deaths >= HOPELESS_DEATHS)
 		return false;
 	return link->child || link->may_start ||
-	       rundir_pid_holder(link->rundir, "datapathd.pid") != 0;
+	       rundir_pid_holder(link->rundir, pid_name(link)) != 0;
 }
 
 bool datapath_link_check(struct datapath_link *link)
@@ -464,4 +445,69 @@ bool datapath_link_apply(
 void datapath_link_stop_starting(struct datapath_link *link)
 {
 	link->may_start = false;
+}
+
+// --- A successor ---
+
+static void nothing(void *context)
+{
+}
+
+static void nothing_of_port(void *context, const char *name)
+{
+}
+
+static void nothing_of_packet(void *context, const json_t *params)
+{
+}
+
+struct datapath_link *datapath_link_successor(
+	const struct datapath_link *link, bool huge_pages, struct rpc_error *error)
+{
+	struct datapath_link_config config = link->config;
+	struct datapath_link *next;
+
+	if (!link->may_start) {
+		rpc_error_set(error, RPC_REFUSED,
+			"datapathd is started by somebody else (vswitchd runs with --adopt, or "
+			"datapathd.start: no), who has to restart it: systemctl restart "
+			"turnout-datapathd");
+		return NULL;
+	}
+	config.connected = config.disconnected = nothing;
+	config.port_changed = nothing_of_port;
+	config.packet_in = nothing_of_packet;
+	config.pmd_overload = NULL;
+	next = create(&config, true);
+	if (next)
+		next->huge_pages = huge_pages;
+	else
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+	return next;
+}
+
+void datapath_link_succeed(struct datapath_link *next, struct datapath_link *old)
+{
+	next->config = old->config;
+	next->successor = next->huge_pages = false;
+	next->may_start = true;
+	next->retired = old->child;
+	snprintf(next->socket, sizeof(next->socket), "%s", old->socket);
+	datapath_link_destroy(old);
+	evsignal_add(next->child_died, NULL);
+	child_reap(next);
+}
+
+void datapath_link_kill(struct datapath_link *link)
+{
+	if (!link->child)
+		return;
+	kill(link->child, SIGKILL);
+	waitpid(link->child, NULL, 0);
+	link->child = 0;
+}
+
+int datapath_link_start_timeout_ms(const struct datapath_link *link)
+{
+	return link->config.start_timeout_ms;
 }

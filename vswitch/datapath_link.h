@@ -70,5 +70,20 @@ json_t *datapath_link_call(
 bool datapath_link_apply(struct datapath_link *link, const char *bridge, json_t *operations,
 	struct rpc_error *error);
 
+// --- A successor (handover.h) ---
+
+// A link to a datapathd that is to take over from the one of `link`, which it starts once, with
+// huge pages if the old one has them; its callbacks do nothing. NULL with *error.
+struct datapath_link *datapath_link_successor(
+	const struct datapath_link *link, bool huge_pages, struct rpc_error *error);
+
+// The successor has the names and the callbacks of `old` from now on, which is destroyed.
+void datapath_link_succeed(struct datapath_link *next, struct datapath_link *old);
+
+// End the datapathd that this link has started, if any, and wait until it is gone.
+void datapath_link_kill(struct datapath_link *link);
+
+int datapath_link_start_timeout_ms(const struct datapath_link *link);
+
 // Never start one again, for when it is about to be told to exit.
 void datapath_link_stop_starting(struct datapath_link *link);

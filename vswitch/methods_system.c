@@ -2,10 +2,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rpc/json_member.h"
+#include "vswitch/handover.h"
 #include "vswitch/live.h"
 #include "vswitch/methods.h"
 #include "vswitch/model_edit.h"
 #include "vswitch/vswitch.h"
+
+#define WAIT_MS_MAX 60000
 
 static json_t *system_info(void *context, json_t *params, struct rpc_error *error)
 {
@@ -122,6 +126,25 @@ static json_t *system_exit(void *context, json_t *params, struct rpc_error *erro
 	return json_object();
 }
 
+static json_t *datapath_restart(void *context, json_t *params, struct rpc_error *error)
+{
+	json_int_t wait_ms = number_or(params, "wait_ms", HANDOVER_WAIT_MS);
+
+	if (wait_ms < 0 || wait_ms > WAIT_MS_MAX) {
+		rpc_error_set(
+			error, RPC_INVALID_PARAMS, "wait_ms is a number from 0 to %d", WAIT_MS_MAX);
+		return NULL;
+	}
+	return handover_run(context, (int)wait_ms, error);
+}
+
+static const struct rpc_param restart_params[] = {
+	{"wait_ms", RPC_INTEGER, false,
+		"how long frames wait in guests' rings, at most, for all ports to be up again; "
+		"100 if not given"},
+	{0},
+};
+
 static const struct rpc_param exit_params[] = {
 	{"datapath", RPC_BOOLEAN, false, "stop datapathd too; otherwise it goes on forwarding"},
 	{0},
@@ -137,6 +160,13 @@ const struct rpc_method system_methods[] = {
 		"[{name, tag?, trunks?, vlan_mode?, interfaces: [{name, type, ofport, "
 		"options, state?, status?, error?}]}]}]}",
 		"All bridges with their ports and interfaces."},
+	{"datapath.restart", datapath_restart, restart_params, 0,
+		"{gap_ms, pid, version, old_pid, old_version, ports, late: [name]}",
+		"Have a new datapathd take over from the one that runs, such as one of another "
+		"version. It is started and given everything before the old one lets go of its "
+		"ports. gap_ms: from when the old one took no packet any more until the new one "
+		"did; late are ports that were up, and were not again by then. Counters begin "
+		"anew."},
 	{"system.exit", system_exit, exit_params, 0, "{}",
 		"End vswitchd. datapathd goes on forwarding unless it is to end too."},
 	{0},

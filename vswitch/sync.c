@@ -110,6 +110,8 @@ bool sync_rows(struct vswitch *vs, const json_t *strict, bool *changed, struct r
 	}
 	forget_failures(vs, strict);
 	desired = desired_state(vs->model, vs->failures);
+	if (vs->without_ports)
+		json_object_set_new(desired, "ports", json_array());
 	steps = reconcile_steps(desired, vs->actual);
 	if (changed)
 		*changed = json_array_size(steps) > 0;
@@ -125,11 +127,11 @@ bool sync_rows(struct vswitch *vs, const json_t *strict, bool *changed, struct r
 
 // --- Threads ---
 
-static bool set_plan(struct vswitch *vs, json_t *plan, struct rpc_error *error)
+static bool set_plan(struct vswitch *vs, const json_t *plan, struct rpc_error *error)
 {
 	json_t *desired =
 		json_pack("{s:O, s:O, s:O}", "bridges", json_object_get(vs->actual, "bridges"),
-			"ports", json_object_get(vs->actual, "ports"), "plan", plan);
+			"ports", json_object_get(vs->actual, "ports"), "plan", (json_t *)plan);
 	json_t *steps = reconcile_steps(desired, vs->actual);
 	const json_t *step = json_array_get(steps, 0);
 	bool good = true;
@@ -239,7 +241,7 @@ void sync_forget(struct vswitch *vs)
 		owner->behind = true;
 }
 
-static bool bring_up_to_date(struct vswitch *vs, struct rpc_error *error)
+static bool sync_rows_and_flows(struct vswitch *vs, struct rpc_error *error)
 {
 	if (!sync_rows(vs, NULL, NULL, error))
 		return false;
@@ -249,7 +251,70 @@ static bool bring_up_to_date(struct vswitch *vs, struct rpc_error *error)
 			!sync_flows(vs, owner, error))
 			return false;
 	}
-	return sync_plan(vs, false, error);
+	return true;
+}
+
+static bool bring_up_to_date(struct vswitch *vs, struct rpc_error *error)
+{
+	return sync_rows_and_flows(vs, error) && sync_plan(vs, false, error);
+}
+
+static bool learn_state(struct vswitch *vs, struct rpc_error *error)
+{
+	sync_forget(vs);
+	vs->info = call(vs, "datapath.info", NULL, error);
+	if (vs->info)
+		vs->actual = call(vs, "datapath.state", NULL, error);
+	return vs->actual != NULL;
+}
+
+static bool prepare_ports(struct vswitch *vs, struct rpc_error *error)
+{
+	json_t *desired = desired_state(vs->model, NULL);
+	json_t *configs = json_array();
+	json_t *result;
+	size_t i;
+	json_t *port;
+
+	json_array_foreach (json_object_get(desired, "ports"), i, port) {
+		json_array_append(configs, json_object_get(port, "config"));
+	}
+	json_decref(desired);
+	result = call(vs, "datapath.prepare", json_pack("{s:o}", "ports", configs), error);
+	json_decref(result);
+	return result != NULL;
+}
+
+bool sync_prepare(struct vswitch *vs, const json_t *plan, struct rpc_error *error)
+{
+	json_t *idle = json_deep_copy(plan);
+	bool good;
+	size_t i;
+	json_t *thread;
+
+	json_array_foreach (json_object_get(idle, "threads"), i, thread) {
+		json_object_set_new(thread, "queues", json_array());
+	}
+
+	vs->without_ports = true;
+	good = learn_state(vs, error) && sync_rows_and_flows(vs, error) &&
+	       set_plan(vs, idle, error) && prepare_ports(vs, error);
+	vs->without_ports = false;
+	json_decref(idle);
+	return good;
+}
+
+bool sync_ports(struct vswitch *vs, struct rpc_error *error)
+{
+	if (!sync_rows(vs, NULL, NULL, error))
+		return false;
+	snprintf(vs->instance, sizeof(vs->instance), "%s", text_of(vs->info, "instance"));
+	return true;
+}
+
+bool sync_queues(struct vswitch *vs, const json_t *plan, struct rpc_error *error)
+{
+	return set_plan(vs, plan, error);
 }
 
 void sync_all(struct vswitch *vs)
@@ -257,11 +322,7 @@ void sync_all(struct vswitch *vs)
 	struct rpc_error error = {0};
 	int64_t begin = clock_steady_ms();
 
-	sync_forget(vs);
-	vs->info = call(vs, "datapath.info", NULL, &error);
-	if (vs->info)
-		vs->actual = call(vs, "datapath.state", NULL, &error);
-	if (vs->actual && bring_up_to_date(vs, &error)) {
+	if (learn_state(vs, &error) && bring_up_to_date(vs, &error)) {
 		const char *instance = text_of(vs->info, "instance");
 
 		log_info("datapathd %s (pid %lld%s) is up to date after %lld ms",

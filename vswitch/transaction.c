@@ -138,6 +138,7 @@ static void cancel(struct vswitch *vs)
 		owner->behind = owner->behind || owner->applied;
 	model_abort(vs->model);
 	flows_abort(vs);
+	vs->transaction.entered = false;
 }
 
 static void abort_transaction(void *context)
@@ -153,6 +154,7 @@ static void keep(struct vswitch *vs)
 	}
 	model_commit(vs->model);
 	flows_commit(vs);
+	vs->transaction.entered = false;
 	if (vs->transaction.no_wait)
 		event_active(vs->resync, EV_TIMEOUT, 0);
 }

@@ -167,6 +167,26 @@ static bool prepare_info(struct vsctl_request *request, struct rpc_error *error)
 	return vsctl_call_add(request, "system.info", json_object());
 }
 
+static bool prepare_restart_datapath(struct vsctl_request *request, struct rpc_error *error)
+{
+	json_t *params = json_object();
+	char *end;
+	long wait_ms;
+
+	if (request->argc == 1) {
+		wait_ms = strtol(request->argv[0], &end, 10);
+		if (end == request->argv[0] || *end != '\0') {
+			rpc_error_set(error, RPC_INVALID_PARAMS,
+				"restart-datapath: \"%s\" is no number of milliseconds",
+				request->argv[0]);
+			json_decref(params);
+			return false;
+		}
+		json_object_set_new(params, "wait_ms", json_integer(wait_ms));
+	}
+	return vsctl_call_add(request, "datapath.restart", params);
+}
+
 static bool prepare_exit(struct vsctl_request *request, struct rpc_error *error)
 {
 	json_t *params = json_object();
@@ -346,6 +366,10 @@ static const struct vsctl_command commands[] = {
 	{{"rpc", "METHOD [JSON]", 1, 2,
 		 "Call a JSON-RPC method; \"rpc rpc.discover\" describes all"},
 		prepare_rpc, vsctl_print_raw},
+	{{"restart-datapath", "[MS]", 0, 1,
+		 "Have a new datapathd take over, and say how long no frame flowed; frames wait "
+		 "up to MS milliseconds (100) for ports that were up to be so again"},
+		prepare_restart_datapath, vsctl_print_restart},
 	{{"exit", "[datapath]", 0, 1, "End vswitchd; with \"datapath\", datapathd too"},
 		prepare_exit, NULL},
 };

@@ -195,6 +195,24 @@ int vsctl_print_versions(const struct vsctl_request *request, const json_t *resu
 	return CLI_EXIT_OK;
 }
 
+int vsctl_print_restart(const struct vsctl_request *request, const json_t *results, FILE *out)
+{
+	const json_t *report = first_of(results);
+	const json_t *late = json_object_get(report, "late");
+	size_t i;
+	json_t *name;
+
+	fprintf(out, "datapathd %s (pid %lld) has taken over from %s (pid %lld)\n",
+		text_of(report, "version"), (long long)number_of(report, "pid"),
+		text_of(report, "old_version"), (long long)number_of(report, "old_pid"));
+	fprintf(out, "%lld ports were down for %.1f ms\n",
+		(long long)number_of(report, "ports") - (long long)json_array_size(late),
+		real_of(report, "gap_ms"));
+	json_array_foreach (late, i, name)
+		fprintf(out, "port %s is not up again yet\n", json_string_value(name));
+	return CLI_EXIT_OK;
+}
+
 int vsctl_print_exists(const struct vsctl_request *request, const json_t *results, FILE *out)
 {
 	size_t index;

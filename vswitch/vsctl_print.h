@@ -14,6 +14,7 @@ int vsctl_print_values(const struct vsctl_request *request, const json_t *result
 int vsctl_print_records(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_tree(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_raw(const struct vsctl_request *request, const json_t *results, FILE *out);
+int vsctl_print_restart(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_versions(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_rxqs(const struct vsctl_request *request, const json_t *results, FILE *out);
 int vsctl_print_pmd_stats(const struct vsctl_request *request, const json_t *results, FILE *out);

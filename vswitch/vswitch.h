@@ -45,9 +45,10 @@ struct vswitch {
 	json_t *unpolled;      // port -> text: queues without thread
 	json_t *bridge_errors; // bridge -> text: flows that could not be put in force
 	char instance[64];     // of the datapath that was connected last
+	bool without_ports;    // another datapath still has them
 
 	struct {
-		bool entered; // a method has begun to change something
+		bool entered; // a method has begun to change something, which is not ended yet
 		bool no_wait;
 	} transaction;
 

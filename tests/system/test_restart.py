@@ -6,7 +6,10 @@ import threading
 import pytest
 from turnout.frames import Ether, IP, UDP, write_pcap
 from turnout.pingpong import FRAMES, PingPong
+from turnout.machine import program
 from turnout.rpc import RpcClient
+from turnout.survivor import Stream
+from turnout.switch import Switch
 from turnout.waiting import wait_until
 
 
@@ -85,6 +88,63 @@ def test_datapathd_killed(switch, busy):
         pair.guests[1].start()
         pair.guests[0].start(FRAMES // 32)
         pair.wait_moving()
+
+
+def test_no_frame_is_lost_without_vswitchd(switch, busy):
+    """Killed and restarted again and again: the stream does not notice, counters go on."""
+    with Stream(switch, busy) as stream:
+        datapathd, before = switch.pid_of("datapathd"), 0
+        for _ in range(5):
+            switch.kill("vswitchd")
+            stream.wait_moving()
+            switch.start()
+            now = switch.flow_packets(busy, "in_port=21")
+            assert now > before
+            before = now
+        assert switch.pid_of("datapathd") == datapathd
+        sent, lost = stream.finish()
+        assert lost == 0, f"{lost} of {sent} frames"
+        assert switch.flow_packets(busy, "in_port=21") == sent
+
+
+def test_all_is_back_after_datapathd(switch, busy):
+    """With many flows and a group: guests are called again, and frames flow."""
+    lines = "\n".join(f"table=5,ip,nw_dst=10.{n >> 8}.{n & 255}.1,actions=group:1"
+                      for n in range(10000))
+    switch.ofctl("add-group", busy, "group_id=1,type=select,bucket=output:12")
+    switch.rpc("flow.bundle", bridge=busy, lines=lines)
+    with Stream(switch, busy) as stream:
+        before = state(switch)
+        for _ in range(3):
+            switch.kill("datapathd")
+            stream.wait_moving()
+            switch.wait_ready()
+            assert state(switch) == before
+        for name in stream.names:
+            assert int(switch.port(name)["status"]["connections"]) == 1
+
+
+def test_one_that_crashes_again_and_again_is_held_back(tmp_path):
+    """By a program that ends at once as long as there is a certain file."""
+    wrapper, broken = tmp_path / "datapathd", tmp_path / "broken"
+    wrapper.write_text(f"#!/bin/sh\n[ -e {broken} ] && echo it is broken && exit 3\n"
+                       f"exec {program('datapath/datapathd')} \"$@\"\n", encoding="ascii")
+    wrapper.chmod(0o755)
+    with Switch(configuration=f"datapathd:\n    program: {wrapper}\n    huge_pages: no\n"
+                              "    memory: 256\n") as switch:
+        switch.vsctl("add-br", "br0")
+        broken.touch()
+        switch.kill("datapathd")
+
+        def problem():
+            return switch.rpc("system.info")["datapath"].get("problem", "")
+        wait_until(lambda: "in a row, and will be again in" in problem(), "it to be held back", 30)
+        assert "ended with status 3" in problem() and "it is broken" in problem()
+        assert "in a row" in switch.vsctl("show")
+        assert "in a row" in switch.run("vswitch/vsctl", "add-br", "br1", status=1).err
+        broken.unlink()
+        switch.wait_ready()
+        switch.vsctl("add-br", "br1")
 
 
 def test_both_killed_while_changing(switch, busy):
