@@ -12,6 +12,7 @@
 #include "datapath/builder.h"
 #include "datapath/log.h"
 #include "datapath/packet_in.h"
+#include "datapath/port_vhost.h"
 #include "datapath/pmd.h"
 
 #define TICK_MS 100
@@ -58,6 +59,7 @@ static void on_learn(evutil_socket_t fd, short what, void *context)
 static void on_wake(evutil_socket_t fd, short what, void *context)
 {
 	struct datapath *datapath = context;
+	struct memory_fault fault;
 	uint64_t count;
 
 	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
@@ -67,6 +69,8 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 		pmd_wake_all(datapath);
 		ports_refresh(datapath);
 	}
+	while (memory_fault_take(&fault))
+		vhost_memory_withdrawn(&fault);
 	learn(datapath);
 	packet_in_send(datapath);
 	rcu_drain(&datapath->rcu);
@@ -107,7 +111,8 @@ bool datapath_init(struct datapath *datapath, struct rpc_error *error)
 
 	instance_choose(datapath);
 	datapath->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (datapath->wake_fd < 0 || rcu_init(&datapath->rcu) != 0) {
+	if (datapath->wake_fd < 0 || rcu_init(&datapath->rcu) != 0 ||
+		!memory_fault_start(datapath->wake_fd)) {
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "no memory or file descriptor to start");
 		return false;
 	}

@@ -100,6 +100,27 @@ static bool call_guest(struct port *port)
 	return connected;
 }
 
+// --- Guests that take their memory away ---
+
+void vhost_memory_withdrawn(const struct memory_fault *fault)
+{
+	struct port_vhost *vhost = vhost_memory_owner(fault);
+	struct rpc_error error = {0};
+
+	if (!vhost) {
+		log_warning(
+			"shared memory was taken away that belongs to no port's guest (any more)");
+		return;
+	}
+	log_warning("port %s: its guest has made the memory smaller that it shares; hanging up",
+		vhost->port.settings.name);
+	driver_unregister(vhost);
+	vhost_connection_forget(vhost, "the guest took memory away that it had shared");
+	if (vhost->server && !driver_start(vhost, &error))
+		log_error("port %s: %s", vhost->port.settings.name, error.message);
+	rpc_error_clear(&error);
+}
+
 // --- The port ---
 
 // Undoes driver_start() and vhost_dial_start(), whether they were called or not.

@@ -33,6 +33,7 @@
 #include <rte_common.h>
 #include <rte_vhost.h>
 
+#include "datapath/memory_fault.h"
 #include "datapath/port.h"
 #include "datapath/tx_steering.h"
 #include "datapath/vhost_device.h"
@@ -79,8 +80,9 @@ struct port_vhost {
 	pthread_mutex_t lock;
 	int connection; // handle, or -1
 	bool running;
-	bool ring_stays;   // the message under way only brings another eventfd
-	bool memory_known; // the library has the guest's memory mapped
+	bool ring_stays;            // the message under way only brings another eventfd
+	bool memory_known;          // the library has the guest's memory mapped
+	struct guest_memory mapped; // where that is
 	uint64_t features;
 	uint64_t rx_enabled, tx_enabled; // bit per queue pair; seen from the switch
 	enum tx_steering tx_steering;    // as set
@@ -123,6 +125,16 @@ extern const struct rte_vhost_device_ops vhost_library_ops;
 // Give the reader slots and flows their queues, of those that the guest takes packets from. Under
 // the lock.
 void vhost_tx_queues_assign(struct port_vhost *vhost);
+
+// The guest's connection is gone, or has been closed by us.
+void vhost_connection_forget(struct port_vhost *vhost, const char *reason);
+
+// The port whose guest has shared this memory, or on whose behalf it was touched; NULL: none.
+struct port_vhost *vhost_memory_owner(const struct memory_fault *fault);
+
+// A guest has taken memory away that it had shared: hang up, so that it begins anew if it can.
+// Control thread.
+void vhost_memory_withdrawn(const struct memory_fault *fault);
 
 // Make a port known to the functions of vhost_library_ops, by its path, and forget it.
 void vhost_registry_add(struct port_vhost *vhost);

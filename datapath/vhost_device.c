@@ -26,7 +26,7 @@ void vhost_device_init(struct vhost_device *device)
 	}
 }
 
-static bool memory_take(struct guest_memory *memory, int library)
+bool vhost_memory_take(struct guest_memory *memory, int library)
 {
 	struct rte_vhost_memory *table = NULL;
 	bool good;
@@ -140,7 +140,7 @@ bool vhost_device_attach(
 {
 	unsigned rings = RTE_MIN((unsigned)rte_vhost_get_vring_num(library), 2u * POLL_QUEUES);
 
-	if (features & library_only || !memory_take(&device->memory, library))
+	if (features & library_only || !vhost_memory_take(&device->memory, library))
 		return false;
 	device->library = library;
 	device->features = features;

@@ -35,6 +35,10 @@ struct vhost_device {
 	struct vhost_queue queues[2 * POLL_QUEUES];
 };
 
+// Where the library has the guest's memory. False: nowhere, or in too many regions. On the library's
+// thread, or while it is in no message of the guest.
+bool vhost_memory_take(struct guest_memory *memory, int library);
+
 // Before the first attach.
 void vhost_device_init(struct vhost_device *device);
 

@@ -168,6 +168,7 @@ static enum rte_vhost_msg_result before_message(int device, void *argument)
 
 	if (!vhost)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	memory_fault_owner = vhost;
 	// The library says that the ring is off and on again. It need not be.
 	vhost->ring_stays = scope == MESSAGE_INTERRUPTS && vhost->direct &&
 			    vhost_device_uses(vhost->direct, ring);
@@ -207,6 +208,17 @@ static void announce(struct port_vhost *vhost, const uint8_t mac[6])
 	port_event(&vhost->port);
 }
 
+static void memory_note(struct port_vhost *vhost, int device)
+{
+	struct guest_memory mapped;
+
+	if (!vhost_memory_take(&mapped, device))
+		mapped.count = 0;
+	pthread_mutex_lock(&vhost->lock);
+	vhost->mapped = mapped;
+	pthread_mutex_unlock(&vhost->lock);
+}
+
 static enum rte_vhost_msg_result after_message(int device, void *argument)
 {
 	struct port_vhost *vhost = device_port(device);
@@ -216,8 +228,11 @@ static enum rte_vhost_msg_result after_message(int device, void *argument)
 
 	if (!vhost)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-	if (scope == MESSAGE_MEMORY)
+	// Only now: the library does not like being asked for memory that it has not got.
+	if (scope == MESSAGE_MEMORY) {
 		vhost->memory_known = true;
+		memory_note(vhost, device);
+	}
 	if (scope == MESSAGE_INTERRUPTS)
 		interrupts_change(vhost, ring);
 	else if (scope == MESSAGE_ANNOUNCE)
@@ -281,26 +296,64 @@ static int on_connected(int device)
 	return taken ? -1 : 0;
 }
 
-static void on_disconnected(int device)
+void vhost_connection_forget(struct port_vhost *vhost, const char *reason)
 {
-	struct port_vhost *vhost = device_port(device);
-
-	if (!vhost)
-		return;
 	pthread_mutex_lock(&registry.lock);
-	registry.by_device[device] = NULL;
-	pthread_mutex_unlock(&registry.lock);
 	pthread_mutex_lock(&vhost->lock);
+	if (vhost->connection >= 0)
+		registry.by_device[vhost->connection] = NULL;
 	vhost->connection = -1;
+	vhost->mapped.count = 0;
 	vhost->features = 0;
 	vhost->rx_enabled = 0;
 	vhost->tx_enabled = 0;
 	vhost->queue_pairs = 0;
-	snprintf(vhost->last_error, sizeof(vhost->last_error), "the guest has disconnected");
+	snprintf(vhost->last_error, sizeof(vhost->last_error), "%s", reason);
 	pthread_mutex_unlock(&vhost->lock);
+	pthread_mutex_unlock(&registry.lock);
 	if (!vhost->server)
 		vhost_dial_hung_up(&vhost->dial, &vhost->port);
 	port_event(&vhost->port);
+}
+
+static void on_disconnected(int device)
+{
+	struct port_vhost *vhost = device_port(device);
+
+	if (vhost)
+		vhost_connection_forget(vhost, "the guest has disconnected");
+}
+
+static bool memory_overlaps(const struct guest_memory *memory, const struct memory_fault *fault)
+{
+	for (unsigned i = 0; i < memory->count; i++) {
+		uintptr_t start = (uintptr_t)memory->regions[i].host;
+
+		if (start < fault->end && fault->start - start < memory->regions[i].size)
+			return true;
+		if (start >= fault->start && start < fault->end)
+			return true;
+	}
+	return false;
+}
+
+struct port_vhost *vhost_memory_owner(const struct memory_fault *fault)
+{
+	struct port_vhost *owner = NULL;
+
+	pthread_mutex_lock(&registry.lock);
+	for (unsigned i = 0; i < PORTS_MAX && !owner; i++) {
+		struct port_vhost *vhost = registry.ports[i];
+
+		if (!vhost)
+			continue;
+		pthread_mutex_lock(&vhost->lock);
+		if (vhost == fault->owner || memory_overlaps(&vhost->mapped, fault))
+			owner = vhost;
+		pthread_mutex_unlock(&vhost->lock);
+	}
+	pthread_mutex_unlock(&registry.lock);
+	return owner;
 }
 
 // May come with the library's locks held: no waiting for who may be waiting for them.

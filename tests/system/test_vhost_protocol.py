@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages of the vhost-user protocol under way, and frontends that mean no good."""
 import os
+import select
 import socket
 import struct
+import tempfile
 import threading
 
 import pytest
 from turnout import frontend as vu
 from turnout.frames import Ether, Raw
 from turnout.frontend import Frontend
+from turnout.survivor import Stream
 from turnout.waiting import wait_until
 
 A_MAC, B_MAC = "02:00:00:00:0a:01", "02:00:00:00:0b:01"
@@ -38,11 +41,18 @@ class Pair:
             options = second if name == "vb" else {}
             self.ends.append(Frontend(switch.path(f"{name}.sock"), **options))
         switch.set_flows(bridge, "in_port=1,actions=output:2", "in_port=2,actions=output:1")
-        self.a, self.b = self.ends
         self.a.start()
         if start:
             self.b.start()
             self.wait_running()
+
+    @property
+    def a(self):
+        return self.ends[0]
+
+    @property
+    def b(self):
+        return self.ends[1]
 
     def wait_running(self):
         for name in ("va", "vb"):
@@ -377,3 +387,52 @@ def test_guest_that_goes_in_the_middle_of_anything(switch, bridge, alive):
             pair.a.transmit(frame())
             wait_until(pair.a.rings[1].take, "the frame to be taken")
             end.close()
+
+
+def hung_up(end):
+    """Has the switch closed the connection?"""
+    return select.select([end.socket], [], [], 0)[0] and not end.socket.recv(1)
+
+
+@pytest.mark.parametrize("left", [0, 4096], ids=["all", "buffers"])
+def test_memory_that_is_withdrawn(switch, bridge, alive, left):
+    """The guest makes the file shorter that its memory is: only it loses its port, for a moment."""
+    with Pair(switch, bridge) as pair, Stream(switch, bridge) as stream:
+        pair.cross()
+        if left:  # rings stay, but what they point to is gone
+            pair.b.rings[0].add((vu.START + vu.MEMORY - 4096, 2048))
+            pair.a.transmit(frame())
+        os.ftruncate(pair.b.file, left)
+        if not left:
+            os.eventfd_write(pair.b.rings[1].kick, 1)
+        wait_until(lambda: hung_up(pair.b), "the switch to hang up")
+        wait_until(lambda: "took memory away" in switch.port("vb")["error"], "the reason")
+        switch.wait_state("vb", "listening")
+        pair.b.close()
+        # Another one is welcome.
+        pair.ends[1] = Frontend(switch.path("vb.sock"))
+        pair.ends[1].start()
+        pair.wait_running()
+        pair.cross()
+        assert stream.finish()[1] == 0
+
+
+def test_memory_that_was_never_there(switch, bridge, alive):
+    """Regions beyond the end of their file: rings are looked at while a message is handled."""
+    with Pair(switch, bridge, start=False) as pair:
+        assert pair.b.hello()
+        with tempfile.TemporaryFile() as empty:
+            assert pair.b.set_memory(file=empty.fileno())
+            for ring in pair.b.rings:
+                try:
+                    pair.b.start_ring(ring)
+                    pair.b.enable(ring)
+                except (AssertionError, OSError):
+                    break
+            wait_until(lambda: hung_up(pair.b), "the switch to hang up")
+        switch.wait_state("vb", "listening")
+        pair.b.close()
+        pair.ends[1] = Frontend(switch.path("vb.sock"))
+        pair.ends[1].start()
+        pair.wait_running()
+        pair.cross()
