@@ -480,6 +480,7 @@ static void flush_account(struct poll_list *list, uint64_t cycles, uint64_t pack
 		if (entry->round_packets != packets)
 			share = cycles * entry->round_packets / packets;
 		counter_add(&entry->counters->cycles, share);
+		entry->fair.cycles += share;
 		entry->round_packets = 0;
 	}
 }
@@ -493,6 +494,13 @@ static inline void rx_done_all(struct poll_list *list)
 		if (entry->rx_done && entry->round_packets > 0)
 			entry->rx_done(entry->port, entry->queue);
 	}
+}
+
+static inline void fairness_update(struct pmd *pmd, struct poll_list *list)
+{
+	if (list->count > 0)
+		fair_round_end(
+			&pmd->fair, &list->entries[0].fair, sizeof(list->entries[0]), list->count);
 }
 
 static inline void time_update(struct pmd *pmd, uint64_t tsc)
@@ -511,11 +519,15 @@ uint64_t forward_round(struct pmd *pmd, struct poll_list *list, uint64_t start)
 	struct pmd_perf *perf;
 
 	time_update(pmd, start);
+	fair_round_begin(&pmd->fair);
 	for (size_t i = 0; i < list->count; i++) {
 		struct poll_entry *entry = &list->entries[i];
-		uint16_t count = entry->rx_burst(entry->port, entry->queue, mbufs, PIPELINE_BURST);
+		uint16_t count;
 		uint64_t now;
 
+		if (unlikely(fair_pass_over(&pmd->fair, &entry->fair)))
+			continue;
+		count = entry->rx_burst(entry->port, entry->queue, mbufs, entry->fair.burst);
 		if (count == 0)
 			continue;
 		burst_run(pmd, entry, mbufs, count);
@@ -524,6 +536,7 @@ uint64_t forward_round(struct pmd *pmd, struct poll_list *list, uint64_t start)
 		batches++;
 		now = rte_rdtsc();
 		counter_add(&entry->counters->cycles, now - last);
+		fair_took(&pmd->fair, &entry->fair, count, now - last);
 		last = now;
 	}
 	if (pmd->flush_count > 0)
@@ -533,6 +546,7 @@ uint64_t forward_round(struct pmd *pmd, struct poll_list *list, uint64_t start)
 	end = rte_rdtsc();
 	counter_add(&pmd->counters.iterations, 1);
 	if (packets == 0) {
+		fairness_update(pmd, list);
 		counter_add(&pmd->counters.cycles_idle, end - start);
 		return end;
 	}
@@ -543,6 +557,7 @@ uint64_t forward_round(struct pmd *pmd, struct poll_list *list, uint64_t start)
 	pmd->busy_tsc = end;
 	pmd->nap_ns = PMD_NAP_MIN_NS;
 	flush_account(list, end - last, packets);
+	fairness_update(pmd, list);
 	counter_add(&pmd->counters.cycles_busy, end - start);
 	counter_add(&pmd->counters.rx_packets, packets);
 	counter_add(&pmd->counters.rx_batches, batches);

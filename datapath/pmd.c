@@ -120,6 +120,7 @@ static struct poll_list *poll_list_create(const struct pmd *pmd, const struct po
 			.counters = &port->queues[plan->items[i].queue],
 			.queue = plan->items[i].queue,
 			.number = port->number,
+			.fair.burst = PIPELINE_BURST,
 		};
 	}
 	return list;

@@ -18,6 +18,7 @@
 #include <rte_ring.h>
 
 #include "datapath/datapath.h"
+#include "datapath/fair_share.h"
 #include "datapath/learn.h"
 #include "datapath/load_history.h"
 #include "datapath/packet_out.h"
@@ -41,6 +42,7 @@ struct poll_entry {
 	uint16_t number; // of the port
 	// The thread's own.
 	uint32_t round_packets;    // of the present round
+	struct fair_queue fair;
 	struct wake_source source; // of the last time that it was armed
 	bool silent;               // nothing wakes the thread
 };
@@ -91,6 +93,7 @@ struct pmd {
 	uint64_t watched;     // serial of the list whose sources are watched
 	uint64_t nap_ns;      // next timed sleep
 	uint64_t asleep_tsc;  // since when it sleeps, 0: it does not; control reads it
+	struct fair_thread fair;
 	struct learner learner;
 	struct port_slot packet_outs; // stands for the port that they come from: counters only
 	unsigned flush_count;

@@ -6,6 +6,7 @@ import re
 from random import Random
 
 import pytest
+from turnout.frames import Ether, write_pcap
 from turnout.machine import PMD_CORE, PMD_MASK, PROCESSORS
 from turnout.pingpong import FRAMES, PingPong
 from turnout.waiting import wait_stable, wait_until
@@ -289,3 +290,27 @@ def test_stats_show(switch, bridge):
         assert f"core_id {PMD_CORE}" in text and "cycles per packet" in text
         switch.vsctl("pmd-stats-clear")
         assert switch.rpc("pmd.stats_show")[0]["rx_packets"] < row["rx_packets"]
+
+
+def test_costly_packets_of_one_queue_leave_others_their_time(switch, bridge, tmp_path):
+    """Two ports that always have packets; each of one's goes to many ports."""
+    source = write_pcap(tmp_path / "in.pcap", [Ether(dst="02:00:00:00:00:02") / (b"x" * 46)] * 64)
+    for number, name in enumerate(("cheap", "costly"), 1):
+        switch.add_port(bridge, name, type="dpdk", ofport=number,
+                        devargs=f"net_pcap7{number},rx_pcap={source},infinite_rx=1")
+    sinks = range(10, 40)
+    for number in sinks:
+        switch.add_port(bridge, f"n{number}", type="dpdk", ofport=number,
+                        devargs=f"net_null{number},no-rx=1")
+    switch.set_flows(bridge, "in_port=1,actions=output:10",
+                     "in_port=2,actions=" + ",".join(f"output:{number}" for number in sinks))
+
+    def cycles():
+        return {queue["port"]: queue["cycles"] for thread in switch.rpc("pmd.stats_show")
+                for queue in thread["queues"] if queue["packets"] > 1000}
+    wait_until(lambda: len(cycles()) == 2, "packets of both")
+    switch.vsctl("pmd-stats-clear")
+    wait_until(lambda: sum(cycles().values()) > 2e9, "time to go by", 60)
+    part = cycles()["costly"] / sum(cycles().values())
+    # It was 95 % when each had as many packets; half is right, the system takes and gives some.
+    assert 0.3 < part < 0.7, f"{100 * part:.0f} % of the time"
