@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <event2/event.h>
 
+#include "base/lockdown.h"
 #include "datapath/clock.h"
 #include "datapath/datapath.h"
 #include "datapath/eal.h"
@@ -32,6 +34,7 @@ struct options {
 	struct eal_options eal;
 	unsigned mbufs;
 	bool standby;
+	struct lockdown lockdown;
 };
 
 static const char usage[] =
@@ -51,6 +54,13 @@ static const char usage[] =
 	"                   most half of the free ones; 16384 without\n"
 	"  --lcore CPU      CPU of the control thread; default: the lowest that it may use\n"
 	"  --eal \"ARGS\"     further arguments for DPDK's environment\n"
+	"  --user USER      become this user\n"
+	"  --capabilities L keep these of capabilities(7), or none; default: net_admin,net_raw "
+	"(for\n"
+	"                   interfaces of the kernel), ipc_lock, and as root dac_override (for "
+	"guests'\n"
+	"                   sockets)\n"
+	"  --seccomp MODE   on or off: the filter on system calls; default: on\n"
 	"  --standby        answer at RUNDIR/" STANDBY_SOCKET
 	", to take over from the one that runs\n"
 	"  --log-level L    error, warning, info or debug; default: info\n"
@@ -66,6 +76,9 @@ enum {
 	O_MBUFS,
 	O_LCORE,
 	O_EAL,
+	O_USER,
+	O_CAPABILITIES,
+	O_SECCOMP,
 	O_STANDBY,
 	O_LOG,
 	O_DESCRIBE,
@@ -81,6 +94,9 @@ static const struct option long_options[] = {
 	{"mbufs", required_argument, NULL, O_MBUFS},
 	{"lcore", required_argument, NULL, O_LCORE},
 	{"eal", required_argument, NULL, O_EAL},
+	{"user", required_argument, NULL, O_USER},
+	{"capabilities", required_argument, NULL, O_CAPABILITIES},
+	{"seccomp", required_argument, NULL, O_SECCOMP},
 	{"standby", no_argument, NULL, O_STANDBY},
 	{"log-level", required_argument, NULL, O_LOG},
 	{"describe", no_argument, NULL, O_DESCRIBE},
@@ -95,6 +111,7 @@ static const char *const remedies[] = {
 	[O_MEMORY] = "a number of megabytes from 64 to 4194304",
 	[O_MBUFS] = "a number from 4096 to 67108864",
 	[O_LCORE] = "the number of a CPU",
+	[O_SECCOMP] = "on or off",
 	[O_LOG] = "error, warning, info or debug",
 };
 static_assert(MBUFS_MIN == 4096, "as the remedy says");
@@ -173,6 +190,16 @@ static int option_apply(struct options *options, int option)
 		break;
 	case O_EAL:
 		options->eal.extra = optarg;
+		break;
+	case O_USER:
+		options->lockdown.user = optarg;
+		break;
+	case O_CAPABILITIES:
+		options->lockdown.capabilities = optarg;
+		break;
+	case O_SECCOMP:
+		options->lockdown.filter = strcmp(optarg, "off") != 0;
+		good = !options->lockdown.filter || strcmp(optarg, "on") == 0;
 		break;
 	case O_STANDBY:
 		options->standby = true;
@@ -289,6 +316,20 @@ static int serve(struct datapath *datapath)
 	return status;
 }
 
+// From here on we are who we shall be, and DPDK's threads, which start later, are so, too.
+static bool lockdown(struct lockdown *lockdown, const char *rundir)
+{
+	char error[512];
+
+	lockdown->directory = rundir;
+	// Sockets for guests are for the user's group.
+	umask(0007);
+	if (lockdown_enter(lockdown, error, sizeof(error)))
+		return true;
+	log_error("%s", error);
+	return false;
+}
+
 static int run(struct options *options)
 {
 	static struct datapath datapath;
@@ -302,6 +343,8 @@ static int run(struct options *options)
 		return EXIT_REFUSED;
 	}
 	options->eal.rundir = datapath.rundir;
+	if (!lockdown(&options->lockdown, datapath.rundir))
+		return EXIT_REFUSED;
 	datapath.pid_fd = rundir_pid_lock(
 		datapath.rundir, datapath.standby ? STANDBY_PID : DATAPATHD_PID, &error);
 	if (datapath.pid_fd < 0) {
@@ -330,7 +373,17 @@ static int run(struct options *options)
 
 int main(int argc, char *argv[])
 {
-	struct options options = {.log_level = LOG_LEVEL_INFO, .eal = {.core = -1}};
+	struct options options = {
+		.log_level = LOG_LEVEL_INFO,
+		.eal = {.core = -1},
+		.lockdown =
+			{
+				.usual = "net_admin,net_raw,ipc_lock",
+				.usual_of_root = "net_admin,net_raw,ipc_lock,dac_override",
+				.filter = true,
+				.role = SYSCALLS_DATAPATH,
+			},
+	};
 	int status = options_parse(argc, argv, &options);
 
 	if (status != EXIT_GO_ON)

@@ -17,6 +17,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
+#include "base/lockdown.h"
 #include "datapath/log.h"
 #include "datapath/port.h"
 
@@ -149,6 +150,27 @@ static bool arguments_check(const char *device, const char *arguments, struct rp
 // --- Probing ---
 
 // Split "name,arguments", with PCI addresses in full.
+// Drivers of the kernel's interfaces do not say that this is what they want.
+static const char *capability_hint(const char *device)
+{
+	static const struct {
+		const char *driver, *capability;
+	} wants[] = {
+		{"net_tap", "net_admin"},
+		{"net_af_packet", "net_raw"},
+		{"net_af_xdp", "net_raw"},
+	};
+
+	for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {
+		if (strncmp(device, wants[i].driver, strlen(wants[i].driver)) == 0 &&
+			!lockdown_has(wants[i].capability))
+			return "; datapathd has not got the capability for such devices: see "
+			       "datapathd.capabilities in the configuration, or its option "
+			       "--capabilities";
+	}
+	return "";
+}
+
 static bool name_split(
 	const char *devargs, char *name, const char **arguments, struct rpc_error *error)
 {
@@ -237,12 +259,12 @@ bool dpdk_device_probe(struct dpdk_device *device, const char *devargs, struct r
 	if (result == 0)
 		dpdk_device_remove(device);
 	// Virtual drivers say -1 for anything.
-	rpc_error_set(error, RPC_REFUSED, "device %s: %s%s%s", device->name,
+	rpc_error_set(error, RPC_REFUSED, "device %s: %s%s%s%s", device->name,
 		result == 0    ? "this is not a network device"
 		: result > 0   ? "no driver takes it"
 		: result == -1 ? "the driver refuses it with these arguments"
 			       : strerror(-result),
-		explanation[0] ? ": " : "", explanation);
+		explanation[0] ? ": " : "", explanation, capability_hint(device->name));
 	return false;
 }
 

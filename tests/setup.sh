@@ -6,7 +6,7 @@
 
 # To build the programs.
 PACKAGES_BUILD=(gcc libc6-dev pkg-config meson ninja-build libdpdk-dev libjansson-dev libevent-dev
-	libyaml-dev libsqlite3-dev)
+	libyaml-dev libsqlite3-dev libseccomp-dev libcap-ng-dev)
 # To run dpdk-testpmd (in dpdk-dev) as a guest.
 PACKAGES_GUEST=(dpdk dpdk-dev iproute2)
 # To build and run the tests.

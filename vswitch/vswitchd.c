@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/lockdown.h"
 #include "rpc/rundir.h"
 #include "vswitch/affinity.h"
 #include "vswitch/auto_lb.h"
@@ -208,6 +209,29 @@ static bool lock_rundir(struct daemon *daemon)
 	return daemon->pid_file >= 0;
 }
 
+// What it does not start, it needs no capabilities for.
+static bool lockdown(const struct daemon *daemon, const struct options *options)
+{
+	const struct conf *conf = daemon->vs.conf;
+	bool starts = conf_boolean(conf, CONF_DATAPATHD_START) && !options->adopt_only;
+	struct lockdown lockdown = {
+		.user = conf_string(conf, CONF_USER),
+		.capabilities = starts ? conf_string(conf, CONF_DATAPATHD_CAPABILITIES) : "",
+		.usual = starts ? "net_admin,net_raw,ipc_lock" : "none",
+		.usual_of_root =
+			starts ? "net_admin,net_raw,ipc_lock,dac_override" : "dac_override",
+		.directory = daemon->vs.rundir,
+		.filter = conf_boolean(conf, CONF_SECCOMP),
+		.role = starts ? SYSCALLS_STARTER : SYSCALLS_CONTROL,
+	};
+	char error[512];
+
+	if (lockdown_enter(&lockdown, error, sizeof(error)))
+		return true;
+	log_error("%s", error);
+	return false;
+}
+
 static bool open_rundir(struct daemon *daemon, const struct options *options)
 {
 	const char *configured = conf_string(daemon->vs.conf, CONF_RUNDIR);
@@ -229,7 +253,7 @@ static bool open_rundir(struct daemon *daemon, const struct options *options)
 		log_error("%s", error.message);
 		return false;
 	}
-	return lock_rundir(daemon);
+	return lockdown(daemon, options) && lock_rundir(daemon);
 }
 
 // --- Store and model ---
@@ -333,6 +357,14 @@ static void build_command(struct daemon *daemon)
 							 : "auto";
 	daemon->command[n++] = "--log-level";
 	daemon->command[n++] = (char *)conf_string(conf, CONF_DATAPATHD_LOG_LEVEL);
+	if (*conf_string(conf, CONF_DATAPATHD_CAPABILITIES)) {
+		daemon->command[n++] = "--capabilities";
+		daemon->command[n++] = (char *)conf_string(conf, CONF_DATAPATHD_CAPABILITIES);
+	}
+	if (!conf_boolean(conf, CONF_SECCOMP)) {
+		daemon->command[n++] = "--seccomp";
+		daemon->command[n++] = "off";
+	}
 	if (conf_integer(conf, CONF_DATAPATHD_MEMORY)) {
 		snprintf(daemon->memory, sizeof(daemon->memory), "%ld",
 			conf_integer(conf, CONF_DATAPATHD_MEMORY));

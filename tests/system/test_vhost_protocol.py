@@ -401,9 +401,10 @@ def test_memory_that_is_withdrawn(switch, bridge, alive, left):
         pair.cross()
         if left:  # rings stay, but what they point to is gone
             pair.b.rings[0].add((vu.START + vu.MEMORY - 4096, 2048))
-            pair.a.transmit(frame())
         os.ftruncate(pair.b.file, left)
-        if not left:
+        if left:
+            pair.a.transmit(frame())
+        else:
             os.eventfd_write(pair.b.rings[1].kick, 1)
         wait_until(lambda: hung_up(pair.b), "the switch to hang up")
         wait_until(lambda: "took memory away" in switch.port("vb")["error"], "the reason")
