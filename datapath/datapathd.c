@@ -26,6 +26,9 @@
 #include "rpc/rpc_server.h"
 #include "rpc/rundir.h"
 
+// vswitchd, and who looks closer.
+#define CLIENTS_MAX 64
+
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_GO_ON = -1 };
 
 struct options {
@@ -259,6 +262,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 
 static bool server_start(struct datapath *datapath, struct rpc_error *error)
 {
+	struct rpc_limits limits = rpc_limits_default;
 	char path[RUNDIR_PATH_SIZE];
 
 	if (rundir_path(path, sizeof(path), datapath->rundir,
@@ -273,6 +277,8 @@ static bool server_start(struct datapath *datapath, struct rpc_error *error)
 	for (size_t i = 0; i < METHOD_TABLES; i++)
 		rpc_server_add_methods(datapath->server, method_tables[i]);
 	rpc_server_set_events(datapath->server, packet_in_events);
+	limits.clients = rpc_open_files_raise(CLIENTS_MAX);
+	rpc_server_set_limits(datapath->server, &limits);
 	return true;
 }
 

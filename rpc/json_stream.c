@@ -2,6 +2,7 @@
 #include "rpc/json_stream.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,7 +12,15 @@
 #include "rpc/json_text.h"
 
 #define DEPTH_MAX 64
-#define BUFFER_KEPT (1u << 20)
+#define BUFFER_KEPT (64u << 10)
+#define BUFFER_FIRST 4096u
+
+// What Jansson needs on a 64-bit machine, with what malloc() adds, rounded up: for a bracket with
+// the first value in it, for a further value, and for a key; strings have their bytes besides.
+#define WEIGHT_OBJECT 320
+#define WEIGHT_ARRAY 224
+#define WEIGHT_VALUE 96
+#define WEIGHT_KEY 64
 
 // A scanner finds where a value ends, looking at every byte once however the value was cut up by
 // reads; json_text_read() then decodes and judges it. The scanner knows just enough of JSON
@@ -35,6 +44,8 @@ struct json_stream {
 	size_t position; // up to which it has been scanned
 	size_t end;      // of the bytes in the buffer
 	size_t limit;
+	size_t decoded_limit;
+	size_t weight; // of the value in progress when decoded, without the bytes of strings
 	enum scan_state state;
 	bool ended; // no more bytes will come
 	unsigned depth;
@@ -46,8 +57,10 @@ struct json_stream *json_stream_create(size_t limit)
 {
 	struct json_stream *stream = calloc(1, sizeof(*stream));
 
-	if (stream != NULL)
+	if (stream != NULL) {
 		stream->limit = limit;
+		stream->decoded_limit = SIZE_MAX;
+	}
 	return stream;
 }
 
@@ -59,33 +72,63 @@ void json_stream_destroy(struct json_stream *stream)
 	free(stream);
 }
 
+void json_stream_limit_decoded(struct json_stream *stream, size_t bytes)
+{
+	stream->decoded_limit = bytes;
+}
+
+size_t json_stream_held(const struct json_stream *stream)
+{
+	return stream->size;
+}
+
+void json_stream_abandon(struct json_stream *stream)
+{
+	free(stream->buffer);
+	stream->buffer = NULL;
+	stream->size = 0;
+	stream->start = 0;
+	stream->position = 0;
+	stream->end = 0;
+	stream->state = SCAN_DEAD;
+}
+
+static void buffer_pull(struct json_stream *stream)
+{
+	size_t used = stream->end - stream->start;
+
+	if (stream->start > 0 && used > 0)
+		memmove(stream->buffer, stream->buffer + stream->start, used);
+	stream->position -= stream->start;
+	stream->end = used;
+	stream->start = 0;
+}
+
 // Room for `count` more bytes. Moves what is left to the front only when that frees at least half
-// of the buffer, and grows by doubling, so that each byte is moved a bounded number of times.
+// of the buffer or it grows anyhow. That is by a quarter, since what is large is not copied by
+// realloc() but mapped elsewhere, so that the memory held is near to the bytes that came.
 static int buffer_reserve(struct json_stream *stream, size_t count)
 {
 	size_t used = stream->end - stream->start;
-	size_t size = stream->size > 0 ? stream->size : 4096;
+	size_t size = stream->size + stream->size / 4;
 	char *buffer;
 
 	if (stream->size - stream->end >= count)
 		return 0;
 	if (stream->start >= used && stream->size - used >= count) {
-		memmove(stream->buffer, stream->buffer + stream->start, used);
-	} else {
-		while (size < used + count || size - used < used)
-			size *= 2;
-		buffer = malloc(size);
-		if (buffer == NULL)
-			return -ENOMEM;
-		if (used > 0)
-			memcpy(buffer, stream->buffer + stream->start, used);
-		free(stream->buffer);
-		stream->buffer = buffer;
-		stream->size = size;
+		buffer_pull(stream);
+		return 0;
 	}
-	stream->position -= stream->start;
-	stream->end = used;
-	stream->start = 0;
+	if (size < BUFFER_FIRST)
+		size = BUFFER_FIRST;
+	if (size < used + count)
+		size = used + count;
+	buffer_pull(stream);
+	buffer = realloc(stream->buffer, size);
+	if (buffer == NULL)
+		return -ENOMEM;
+	stream->buffer = buffer;
+	stream->size = size;
 	return 0;
 }
 
@@ -138,6 +181,7 @@ static enum scan_result scan_bracket(struct json_stream *stream, char byte)
 		stream->objects &= ~(1ull << stream->depth);
 		stream->objects |= (uint64_t)(byte == '{') << stream->depth;
 		stream->depth++;
+		stream->weight += byte == '{' ? WEIGHT_OBJECT : WEIGHT_ARRAY;
 		stream->state = SCAN_INSIDE;
 		return SCAN_MORE;
 	}
@@ -176,6 +220,7 @@ static enum scan_result scan_first(struct json_stream *stream, unsigned char byt
 {
 	stream->start = stream->position++;
 	stream->depth = 0;
+	stream->weight = 0;
 	if (byte == '{' || byte == '[')
 		return scan_bracket(stream, byte);
 	if (byte == '"')
@@ -200,7 +245,10 @@ static enum scan_result scan_inside(struct json_stream *stream, unsigned char by
 	case '}':
 		return scan_bracket(stream, byte);
 	case ',':
+		stream->weight += WEIGHT_VALUE;
+		return SCAN_MORE;
 	case ':':
+		stream->weight += WEIGHT_KEY;
 		return SCAN_MORE;
 	default:
 		return is_scalar(byte) || is_space(byte) ? SCAN_MORE : SCAN_BROKEN;
@@ -252,23 +300,35 @@ static enum scan_result scan(struct json_stream *stream)
 	return result;
 }
 
-// Give back the memory of a large value once it has been decoded.
+// Give back the memory of a large value once it has been decoded. What came behind it is moved only
+// if it is a small part, so that each byte is moved a bounded number of times.
 static void buffer_trim(struct json_stream *stream)
 {
-	if (stream->start != stream->end || stream->size <= BUFFER_KEPT)
+	size_t used = stream->end - stream->start;
+	size_t size = used > BUFFER_FIRST ? used : BUFFER_FIRST;
+	char *buffer;
+
+	if (stream->size <= BUFFER_KEPT || used > stream->size / 4)
 		return;
-	free(stream->buffer);
-	stream->buffer = NULL;
-	stream->size = 0;
-	stream->start = 0;
-	stream->position = 0;
-	stream->end = 0;
+	buffer_pull(stream);
+	buffer = realloc(stream->buffer, size);
+	if (buffer == NULL)
+		return;
+	stream->buffer = buffer;
+	stream->size = size;
 }
 
-static json_t *dead(struct json_stream *stream, const char **error_text, const char *what)
+static json_t *dead(struct json_stream *stream, const char **error_text, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static json_t *dead(struct json_stream *stream, const char **error_text, const char *format, ...)
 {
-	stream->state = SCAN_DEAD;
-	snprintf(stream->error_text, sizeof(stream->error_text), "%s", what);
+	va_list arguments;
+
+	json_stream_abandon(stream);
+	va_start(arguments, format);
+	vsnprintf(stream->error_text, sizeof(stream->error_text), format, arguments);
+	va_end(arguments);
 	*error_text = stream->error_text;
 	return NULL;
 }
@@ -288,7 +348,14 @@ json_t *json_stream_next(struct json_stream *stream, const char **error_text)
 		return dead(stream, error_text, "nested deeper than 64 brackets");
 	length = stream->position - stream->start;
 	if (length > stream->limit)
-		return dead(stream, error_text, "longer than the limit for one value");
+		return dead(stream, error_text,
+			"longer than %zu bytes, the limit for one value; send it in parts",
+			stream->limit);
+	if (stream->weight > stream->decoded_limit)
+		return dead(stream, error_text,
+			"so many values that they would take more than %zu bytes, the limit for "
+			"one request; send it in parts",
+			stream->decoded_limit);
 	if (result == SCAN_MORE)
 		return NULL;
 	value = json_text_read(stream->buffer + stream->start, length, &error);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/rpc_dispatch.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rpc/closest_word.h"
+
+// Whoever is refused for want of memory does not get a long identifier back.
+#define REFUSAL_ID_MAX 256
 
 struct entry {
 	const struct rpc_method *method;
@@ -412,6 +416,23 @@ json_t *rpc_dispatch_parse_error(const char *text)
 
 	snprintf(message, sizeof(message), "Parse error: %s", text);
 	return error_answer(RPC_PARSE_ERROR, message);
+}
+
+json_t *rpc_dispatch_refusal(const json_t *id, const char *format, ...)
+{
+	bool known = json_is_number(id) || json_string_length(id) <= REFUSAL_ID_MAX;
+	struct call call = {.id = id != NULL && known ? json_incref((json_t *)id) : json_null()};
+	char message[512];
+	va_list arguments;
+	json_t *answer;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	rpc_error_set(&call.error, RPC_OVERLOADED, "%s", message);
+	answer = call_answer(&call);
+	call_clear(&call);
+	return answer;
 }
 
 static json_t *method_describe(const struct rpc_method *method)

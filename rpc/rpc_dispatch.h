@@ -27,4 +27,8 @@ json_t *rpc_dispatch_answer(struct rpc_dispatch *dispatch, json_t *request);
 // The answer to something that is no JSON at all; `text` says where and why.
 json_t *rpc_dispatch_parse_error(const char *text);
 
+// The answer to a request that a limit of the server is in the way of; `id` may be NULL.
+json_t *rpc_dispatch_refusal(const json_t *id, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 json_t *rpc_dispatch_describe(const struct rpc_dispatch *dispatch);

@@ -18,6 +18,7 @@
 #define RPC_FLOW_ERROR (-32010)   // data is flow_error_to_json()
 #define RPC_ABORTED (-32011)      // another item of the same batch failed
 #define RPC_UNAVAILABLE (-32020)  // the datapath does not answer
+#define RPC_OVERLOADED (-32030)   // a limit of the server; the message says which
 #define RPC_TIMEOUT (-32021)      // client side only: no answer in time
 #define RPC_DISCONNECTED (-32022) // client side only
 

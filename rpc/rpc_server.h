@@ -16,21 +16,44 @@
 // Of events there may be a flood. When more than RPC_EVENT_LIMIT bytes wait for a subscriber, the
 // event is skipped for it, and the next one that it gets says how many it missed: "missed": N.
 //
-// Everything runs on the thread of the event base. A client that does not read its answers is not
-// served further until it does, and is dropped when notifications make more than RPC_OUTPUT_LIMIT
-// bytes wait for it. A client may close its sending half and still gets its answers. SIGPIPE is
-// ignored from the first server on. Do not destroy the server from within a handler: leave the
-// event loop, and destroy it then.
+// Whatever clients do, they take a bounded amount of memory and of descriptors, struct rpc_limits:
+//
+//  * A connection beyond the number of clients gets an error object and is closed.
+//  * So is one whose request is too long, would take too much memory decoded, or does not fit into
+//    what the requests and answers of all clients may wait in. Of that, each client has a part of
+//    its own (RPC_CONNECTION_RESERVE), so that small requests are served even when nothing is left.
+//  * The request of an answer that is too long gets an error instead. One whose answer does not fit
+//    beside those of others gets that error and is closed.
+//  * A client that does not read its answers is not served further until it does; one that reads
+//    slowly gets all of them. It is dropped when more notifications wait for it than may, or than
+//    there is room for.
+//
+// Codes: RPC_OVERLOADED, or RPC_PARSE_ERROR of what is too long or too deep.
+//
+// Everything runs on the thread of the event base. A client may close its sending half and still
+// gets its answers. SIGPIPE is ignored from the first server on. Do not destroy the server from
+// within a handler: leave the event loop, and destroy it then.
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <event2/event.h>
 
 #include "rpc/rpc_params.h"
 
-#define RPC_REQUEST_LIMIT (256u << 20) // bytes of one request
-#define RPC_OUTPUT_LIMIT (512u << 20)
 #define RPC_EVENT_LIMIT (4u << 20)
+
+// Bytes, unless it says otherwise.
+struct rpc_limits {
+	size_t clients;       // number
+	size_t request;       // one request
+	size_t decoded;       // the same as values in memory, see json_stream.h
+	size_t answer;        // one answer
+	size_t notifications; // that wait for one client
+	size_t memory;        // requests that are not whole, and output, that wait for all clients
+};
+
+extern const struct rpc_limits rpc_limits_default;
 
 struct rpc_server;
 
@@ -71,8 +94,12 @@ bool rpc_server_has_subscribers(
 size_t rpc_server_notify_subscribers(
 	struct rpc_server *server, const char *event, const char *bridge, json_t *params);
 
-// Another limit than RPC_OUTPUT_LIMIT, for tests.
-void rpc_server_set_output_limit(struct rpc_server *server, size_t bytes);
+// Other limits than rpc_limits_default; before the event loop runs.
+void rpc_server_set_limits(struct rpc_server *server, const struct rpc_limits *limits);
+
+// Have this process open descriptors for so many clients, by raising RLIMIT_NOFILE up to its hard
+// limit if it must be. Returns for how many of them that is enough. At the start of a daemon.
+size_t rpc_open_files_raise(size_t clients);
 
 // Have the socket file at `path` from now on, in place of what may be there; clients stay connected.
 // False with *error.

@@ -434,9 +434,33 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 	event_base_loopbreak(daemon->vs.base);
 }
 
+static struct rpc_limits limits_of(const struct conf *conf)
+{
+	struct rpc_limits limits = rpc_limits_default;
+
+	limits.memory = (size_t)conf_integer(conf, CONF_RPC_MEMORY) << 20;
+	limits.decoded = 2 * limits.memory;
+	limits.clients = (size_t)conf_integer(conf, CONF_RPC_MAX_CLIENTS);
+	return limits;
+}
+
+// As many clients as there may be descriptors for.
+static void raise_open_files(struct rpc_limits *limits)
+{
+	size_t clients = rpc_open_files_raise(limits->clients);
+
+	if (clients < limits->clients)
+		log_warning("descriptors suffice for %zu clients, not for %zu as rpc.max_clients "
+			    "says: raise the hard limit of open files (ulimit -Hn, or LimitNOFILE "
+			    "of the unit)",
+			clients, limits->clients);
+	limits->clients = clients;
+}
+
 static bool open_server(struct daemon *daemon)
 {
 	struct vswitch *vs = &daemon->vs;
+	struct rpc_limits limits = limits_of(vs->conf);
 	struct rpc_error error = {0};
 
 	vs->server = rpc_server_create(vs->base, daemon->socket, TITLE, TURNOUT_VERSION,
@@ -448,6 +472,8 @@ static bool open_server(struct daemon *daemon)
 	for (size_t i = 0; i < METHOD_TABLES; i++)
 		rpc_server_add_methods(vs->server, method_tables[i]);
 	rpc_server_set_events(vs->server, packet_events);
+	raise_open_files(&limits);
+	rpc_server_set_limits(vs->server, &limits);
 	log_info("vswitchd %s answers at %s", TURNOUT_VERSION, daemon->socket);
 	return true;
 }

@@ -41,6 +41,14 @@ many; answers end with a newline.
   answer. Others, the *events* below, come to those
   who ask for them with `rpc.subscribe`. A subscriber that reads too slowly misses events, once more
   than 4 MB wait for it; the next one that it gets says how many: `missed`.
+* What clients may take is limited: 1,024 at a time (`rpc.max_clients`), 256 MiB for a request, 512 MiB
+  for an answer, 64 MiB of notifications that wait for a client to read, and 1 GiB of unread output and
+  requests that are not whole yet for all of them (`rpc.memory`; a request takes at most twice as much
+  when decoded). Who would go over it gets an error (-32030, or -32700 if the request is too long), without an
+  `id` if the request was not read, and then the end of the connection; only an answer that is too long
+  leaves it open. Of 1 GiB, 128 KiB for each client are not counted, so small requests are served
+  whatever others do. A client that reads slowly gets all its answers: further requests of it wait until
+  it does. One that does not read notifications is disconnected when there is no room for one more.
 
 | error | meaning |
 |---|---|
@@ -51,6 +59,7 @@ many; answers end with a newline.
 | -32010 | a flow, group or meter is wrong; `data` has `kind`, `field`, `offset`, `length`, `hint`, and for files `line` |
 | -32011 | another item of the same batch failed |
 | -32020 | datapathd does not answer; nothing was changed |
+| -32030 | a limit of the daemon; the message says which, and what was not done |
 """
 
 

@@ -27,6 +27,7 @@ struct server_thread {
 	int big_count;
 	int sum;
 	int sum_before;
+	struct rpc_limits limits; // set before the start if others than usual are wanted
 };
 
 static inline json_t *server_echo(void *context, json_t *params, struct rpc_error *error)
@@ -194,6 +195,7 @@ static inline void server_directory(struct server_thread *thread)
 
 static inline void server_start(struct server_thread *thread)
 {
+	struct rpc_limits limits = rpc_limits_default;
 	struct rpc_error error = {0};
 
 	thread->base = event_base_new();
@@ -203,6 +205,9 @@ static inline void server_start(struct server_thread *thread)
 	assert_non_null(thread->server);
 	rpc_server_add_methods(thread->server, server_methods);
 	rpc_server_set_events(thread->server, server_events);
-	rpc_server_set_output_limit(thread->server, 8u << 20);
+	limits.notifications = 8u << 20;
+	limits.answer = 8u << 20;
+	rpc_server_set_limits(
+		thread->server, thread->limits.clients > 0 ? &thread->limits : &limits);
 	assert_int_equal(pthread_create(&thread->thread, NULL, server_run, thread), 0);
 }

@@ -187,6 +187,66 @@ static void test_length_limit(void **state)
 	json_stream_destroy(stream);
 }
 
+// What is said to be held is near to what came, and goes when it was taken.
+static void test_memory_held(void **state)
+{
+	enum { SIZE = 8 << 20, PIECE = 100000 };
+	struct json_stream *stream = json_stream_create(2 * SIZE);
+	char *bytes = malloc(SIZE);
+	const char *error_text;
+	json_t *value;
+
+	memset(bytes, 'x', SIZE);
+	bytes[0] = '"';
+	bytes[SIZE - 5] = '"';
+	memcpy(bytes + SIZE - 4, "[1,2", 4);
+	for (size_t at = 0; at < SIZE; at += PIECE) {
+		size_t count = SIZE - at < PIECE ? SIZE - at : PIECE;
+
+		if (at > 0)
+			assert_null(json_stream_next(stream, &error_text));
+		assert_int_equal(json_stream_feed(stream, bytes + at, count), 0);
+		assert_in_range(json_stream_held(stream), at + count, (at + count) * 5 / 4 + PIECE);
+	}
+	value = json_stream_next(stream, &error_text);
+	assert_int_equal(json_string_length(value), SIZE - 6);
+	json_decref(value);
+	// Although another value has begun.
+	assert_in_range(json_stream_held(stream), 4, 64 << 10);
+	assert_int_equal(json_stream_feed(stream, "]", 1), 0);
+	value = json_stream_next(stream, &error_text);
+	assert_int_equal(json_array_size(value), 2);
+	json_decref(value);
+	json_stream_abandon(stream);
+	assert_int_equal(json_stream_held(stream), 0);
+	assert_true(json_stream_failed(stream));
+	json_stream_destroy(stream);
+	free(bytes);
+}
+
+// By what it would take in memory, with each kind of value at its worst; strings do not count.
+static void test_decoded_limit(void **state)
+{
+	static const char *const worst[] = {"[],", "{},", "0,", "\"\":0,"};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct json_stream *stream = json_stream_create(1 << 20);
+		const char *error_text = NULL;
+		size_t fed = 1;
+
+		json_stream_limit_decoded(stream, 1 << 20);
+		assert_int_equal(json_stream_feed(stream, i == 3 ? "{" : "[", 1), 0);
+		for (; error_text == NULL && fed < 1 << 20; fed += strlen(worst[i])) {
+			assert_int_equal(json_stream_feed(stream, worst[i], strlen(worst[i])), 0);
+			assert_null(json_stream_next(stream, &error_text));
+		}
+		assert_non_null(error_text);
+		assert_non_null(strstr(error_text, "so many values"));
+		assert_in_range(fed, 1000, 50000);
+		json_stream_destroy(stream);
+	}
+}
+
 static double now(void)
 {
 	struct timespec time;
@@ -242,6 +302,8 @@ int main(void)
 		cmocka_unit_test(test_error_has_a_position),
 		cmocka_unit_test(test_depth_limit),
 		cmocka_unit_test(test_length_limit),
+		cmocka_unit_test(test_memory_held),
+		cmocka_unit_test(test_decoded_limit),
 		cmocka_unit_test(test_cost_is_linear),
 	};
 
