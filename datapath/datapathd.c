@@ -262,6 +262,8 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 
 static bool server_start(struct datapath *datapath, struct rpc_error *error)
 {
+	// vswitchd runs as the same user; nobody else has anything to say here.
+	static const struct socket_access access = {SOCKET_KEEP_OWNER, SOCKET_KEEP_GROUP, 0600};
 	struct rpc_limits limits = rpc_limits_default;
 	char path[RUNDIR_PATH_SIZE];
 
@@ -270,16 +272,18 @@ static bool server_start(struct datapath *datapath, struct rpc_error *error)
 		rpc_error_set(error, RPC_REFUSED, "the run directory's name is too long");
 		return false;
 	}
-	datapath->server = rpc_server_create(
-		datapath->base, path, TITLE, TURNOUT_VERSION, NULL, datapath, error);
-	if (!datapath->server)
+	datapath->server =
+		rpc_server_create(datapath->base, TITLE, TURNOUT_VERSION, NULL, datapath);
+	if (!datapath->server) {
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
 		return false;
+	}
 	for (size_t i = 0; i < METHOD_TABLES; i++)
 		rpc_server_add_methods(datapath->server, method_tables[i]);
 	rpc_server_set_events(datapath->server, packet_in_events);
 	limits.clients = rpc_open_files_raise(CLIENTS_MAX);
 	rpc_server_set_limits(datapath->server, &limits);
-	return true;
+	return rpc_server_listen(datapath->server, path, &access, error);
 }
 
 static bool signals_start(struct event_base *base, struct event *signals[2])

@@ -11,7 +11,6 @@
 #include "rpc/rpc_connection.h"
 #include "rpc/rpc_listener.h"
 #include "rpc/rundir.h"
-#include "rpc/socket_file.h"
 
 // Descriptors that a process needs for other things than clients.
 #define FILES_OTHER (RPC_REFUSED_MAX + 128)
@@ -56,47 +55,43 @@ static void on_connected(void *context, struct bufferevent *socket)
 	rpc_connection_create(&server->pool, socket);
 }
 
-static bool server_listen(struct rpc_server *server, struct rpc_error *error)
+struct rpc_server *rpc_server_create(struct event_base *base, const char *title,
+	const char *version, const struct rpc_transactions *transactions, void *context)
 {
-	int fd = socket_file_listen(&server->address, &server->socket_status, error);
+	struct rpc_server *server = calloc(1, sizeof(*server));
 
+	if (server == NULL)
+		return NULL;
+	server->base = base;
+	server->pool.events.context = context;
+	server->pool.limits = rpc_limits_default;
+	LIST_INIT(&server->pool.connections);
+	server->pool.dispatch = rpc_dispatch_create(title, version, transactions, context);
+	if (server->pool.dispatch == NULL) {
+		free(server);
+		return NULL;
+	}
+	// libevent writes without MSG_NOSIGNAL: a client that goes away must not end the daemon.
+	signal(SIGPIPE, SIG_IGN);
+	return server;
+}
+
+bool rpc_server_listen(struct rpc_server *server, const char *path,
+	const struct socket_access *access, struct rpc_error *error)
+{
+	static const struct socket_access usual = {SOCKET_KEEP_OWNER, SOCKET_KEEP_GROUP, 0660};
+	int fd;
+
+	if (rundir_socket_address(&server->address, path, error) < 0)
+		return false;
+	fd = socket_file_listen(
+		&server->address, access != NULL ? access : &usual, &server->socket_status, error);
 	if (fd < 0)
 		return false;
 	server->listener = rpc_listener_create(server->base, fd, on_connected, server);
 	if (server->listener == NULL)
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
 	return server->listener != NULL;
-}
-
-struct rpc_server *rpc_server_create(struct event_base *base, const char *path, const char *title,
-	const char *version, const struct rpc_transactions *transactions, void *context,
-	struct rpc_error *error)
-{
-	struct rpc_server *server = calloc(1, sizeof(*server));
-
-	if (server == NULL) {
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
-		return NULL;
-	}
-	server->base = base;
-	server->pool.events.context = context;
-	server->pool.limits = rpc_limits_default;
-	LIST_INIT(&server->pool.connections);
-	if (rundir_socket_address(&server->address, path, error) < 0)
-		goto fail;
-	server->pool.dispatch = rpc_dispatch_create(title, version, transactions, context);
-	if (server->pool.dispatch == NULL) {
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
-		goto fail;
-	}
-	if (!server_listen(server, error))
-		goto fail;
-	// libevent writes without MSG_NOSIGNAL: a client that goes away must not end the daemon.
-	signal(SIGPIPE, SIG_IGN);
-	return server;
-fail:
-	rpc_server_destroy(server);
-	return NULL;
 }
 
 void rpc_server_add_methods(struct rpc_server *server, const struct rpc_method *methods)

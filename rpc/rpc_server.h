@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A JSON-RPC 2.0 server on a unix socket (https://www.jsonrpc.org/specification), on libevent.
+// A JSON-RPC 2.0 server (https://www.jsonrpc.org/specification), on libevent.
 //
 // Requests are answered in order, each before the next is begun; a batch is answered as one array.
 // The transactional calls of a batch are one transaction by way of `struct rpc_transactions`: if
@@ -40,6 +40,7 @@
 #include <event2/event.h>
 
 #include "rpc/rpc_params.h"
+#include "rpc/socket_file.h"
 
 #define RPC_EVENT_LIMIT (4u << 20)
 
@@ -65,12 +66,16 @@ struct rpc_transactions {
 	void (*abort)(void *context);
 };
 
-// Listens on `path` with mode 0660, replacing a socket file that nobody listens on any more. NULL
-// with *error set (in use by a running daemon, no such directory, path too long, ...).
-// `title` and `version` are for rpc.discover. `transactions` may be NULL.
-struct rpc_server *rpc_server_create(struct event_base *base, const char *path, const char *title,
-	const char *version, const struct rpc_transactions *transactions, void *context,
-	struct rpc_error *error);
+// A server that nobody can reach yet. `title` and `version` are for rpc.discover. `transactions`
+// may be NULL. NULL: no memory.
+struct rpc_server *rpc_server_create(struct event_base *base, const char *title,
+	const char *version, const struct rpc_transactions *transactions, void *context);
+
+// Listen on a unix socket, replacing a socket file that nobody listens on any more. `access` NULL:
+// mode 0660, and the owner and group of the process. False with *error set (in use by a running
+// daemon, no such directory, path too long, ...). Once.
+bool rpc_server_listen(struct rpc_server *server, const char *path,
+	const struct socket_access *access, struct rpc_error *error);
 
 // Add a table of rows that ends with a NULL name. The rows must outlive the server. Names are
 // unique over all tables; a second one aborts (a mistake of the program).

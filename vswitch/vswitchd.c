@@ -21,6 +21,7 @@
 #include "rpc/rundir.h"
 #include "vswitch/affinity.h"
 #include "vswitch/auto_lb.h"
+#include "vswitch/clients.h"
 #include "vswitch/flows.h"
 #include "vswitch/log.h"
 #include "vswitch/methods.h"
@@ -45,6 +46,7 @@ struct options {
 // Everything of the process that is not the switch itself.
 struct daemon {
 	struct vswitch vs;
+	struct clients clients;
 	int pid_file;
 	char socket[RUNDIR_PATH_SIZE];
 	char program[PATH_MAX];
@@ -169,28 +171,32 @@ static int parse_options(struct options *options, int argc, char **argv)
 }
 
 // Whether there are such cores is for the datapath to say.
-static bool check_cores(const struct conf *conf, const char *file)
+static bool check_cores(const struct conf *conf, struct rpc_error *error)
 {
 	const char *mask = conf_string(conf, CONF_PMD_CPU_MASK);
-	struct rpc_error error = {0};
 	struct core_set set;
-	bool good = !*mask || core_set_parse(&set, mask, &error) == 0;
 
-	if (!good)
-		fprintf(stderr, "vswitchd: %s: %s\n", file, error.message);
-	rpc_error_clear(&error);
-	return good;
+	return !*mask || core_set_parse(&set, mask, error) == 0;
 }
 
 static bool load_configuration(struct daemon *daemon, const struct options *options)
 {
-	char error[1200];
+	struct conf *conf;
+	struct rpc_error error = {0};
+	char text[1200];
+	bool good;
 
-	daemon->vs.conf =
-		options->conf ? conf_load(options->conf, error, sizeof(error)) : conf_create();
-	if (!daemon->vs.conf)
-		fprintf(stderr, "vswitchd: %s\n", options->conf ? error : "out of memory");
-	return daemon->vs.conf && check_cores(daemon->vs.conf, options->conf);
+	conf = options->conf ? conf_load(options->conf, text, sizeof(text)) : conf_create();
+	daemon->vs.conf = conf;
+	if (!conf) {
+		fprintf(stderr, "vswitchd: %s\n", options->conf ? text : "out of memory");
+		return false;
+	}
+	good = check_cores(conf, &error) && clients_configure(&daemon->clients, conf, &error);
+	if (!good)
+		fprintf(stderr, "vswitchd: %s: %s\n", options->conf, error.message);
+	rpc_error_clear(&error);
+	return good;
 }
 
 // --- Run directory ---
@@ -434,46 +440,24 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 	event_base_loopbreak(daemon->vs.base);
 }
 
-static struct rpc_limits limits_of(const struct conf *conf)
-{
-	struct rpc_limits limits = rpc_limits_default;
-
-	limits.memory = (size_t)conf_integer(conf, CONF_RPC_MEMORY) << 20;
-	limits.decoded = 2 * limits.memory;
-	limits.clients = (size_t)conf_integer(conf, CONF_RPC_MAX_CLIENTS);
-	return limits;
-}
-
-// As many clients as there may be descriptors for.
-static void raise_open_files(struct rpc_limits *limits)
-{
-	size_t clients = rpc_open_files_raise(limits->clients);
-
-	if (clients < limits->clients)
-		log_warning("descriptors suffice for %zu clients, not for %zu as rpc.max_clients "
-			    "says: raise the hard limit of open files (ulimit -Hn, or LimitNOFILE "
-			    "of the unit)",
-			clients, limits->clients);
-	limits->clients = clients;
-}
-
 static bool open_server(struct daemon *daemon)
 {
 	struct vswitch *vs = &daemon->vs;
-	struct rpc_limits limits = limits_of(vs->conf);
 	struct rpc_error error = {0};
 
-	vs->server = rpc_server_create(vs->base, daemon->socket, TITLE, TURNOUT_VERSION,
-		&transaction_functions, vs, &error);
+	vs->server =
+		rpc_server_create(vs->base, TITLE, TURNOUT_VERSION, &transaction_functions, vs);
 	if (!vs->server) {
-		log_error("%s", error.message);
+		log_error("out of memory");
 		return false;
 	}
 	for (size_t i = 0; i < METHOD_TABLES; i++)
 		rpc_server_add_methods(vs->server, method_tables[i]);
 	rpc_server_set_events(vs->server, packet_events);
-	raise_open_files(&limits);
-	rpc_server_set_limits(vs->server, &limits);
+	if (!clients_listen(&daemon->clients, vs->server, daemon->socket, &error)) {
+		log_error("%s", error.message);
+		return false;
+	}
 	log_info("vswitchd %s answers at %s", TURNOUT_VERSION, daemon->socket);
 	return true;
 }
@@ -559,8 +543,10 @@ int main(int argc, char **argv)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
 	daemon.vs.started_ms = clock_steady_ms();
-	if (!load_configuration(&daemon, &options))
+	if (!load_configuration(&daemon, &options)) {
+		conf_destroy(daemon.vs.conf);
 		return 1;
+	}
 	log_set_level(conf_string(daemon.vs.conf, CONF_LOG_LEVEL));
 	if (open_rundir(&daemon, &options) && open_events(&daemon) && open_store(&daemon) &&
 		open_link(&daemon, &options)) {

@@ -199,10 +199,10 @@ static inline void server_start(struct server_thread *thread)
 	struct rpc_error error = {0};
 
 	thread->base = event_base_new();
-	thread->server = rpc_server_create(
-		thread->base, thread->path, "test", "1", &server_transactions, thread, &error);
-	assert_string_equal(error.message, "");
+	thread->server = rpc_server_create(thread->base, "test", "1", &server_transactions, thread);
 	assert_non_null(thread->server);
+	if (!rpc_server_listen(thread->server, thread->path, NULL, &error))
+		fail_msg("%s", error.message);
 	rpc_server_add_methods(thread->server, server_methods);
 	rpc_server_set_events(thread->server, server_events);
 	limits.notifications = 8u << 20;

@@ -278,9 +278,11 @@ static void test_too_deep(void **state)
 static void refuse(const char *path, const char *expected)
 {
 	struct event_base *base = event_base_new();
+	struct rpc_server *refused = rpc_server_create(base, "test", "1", NULL, NULL);
 	struct rpc_error error = {0};
 
-	assert_null(rpc_server_create(base, path, "test", "1", NULL, NULL, &error));
+	assert_false(rpc_server_listen(refused, path, NULL, &error));
+	rpc_server_destroy(refused);
 	assert_int_equal(error.code, RPC_REFUSED);
 	if (strstr(error.message, expected) == NULL)
 		fail_msg("%s", error.message);
@@ -323,8 +325,8 @@ static void test_stale_socket_is_replaced(void **state)
 	assert_int_equal(listen(fd, 1), 0);
 	close(fd); // as when a daemon is killed
 
-	second = rpc_server_create(base, address.sun_path, "test", "1", NULL, NULL, &error);
-	assert_non_null(second);
+	second = rpc_server_create(base, "test", "1", NULL, NULL);
+	assert_true(rpc_server_listen(second, address.sun_path, NULL, &error));
 	assert_int_equal(stat(address.sun_path, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0660);
 

@@ -469,8 +469,8 @@ static void serve(const char *rundir)
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/datapathd.sock", rundir);
-	server = rpc_server_create(base, path, "fake", "0", NULL, &fake, &error);
-	if (!server) {
+	server = rpc_server_create(base, "fake", "0", NULL, &fake);
+	if (!server || !rpc_server_listen(server, path, NULL, &error)) {
 		fprintf(stderr, "fake datapath: %s\n", error.message);
 		_exit(1);
 	}

@@ -68,8 +68,9 @@ static void test_flow_removed(void **state)
 		"priority=6,idle_timeout=20,send_flow_rem,actions=drop\\n"
 		"priority=7,send_flow_rem,actions=group:2'}]]");
 	snprintf(path, sizeof(path), "%s/vswitchd.sock", f->dir);
-	f->vs.server = rpc_server_create(f->vs.base, path, "test", "0", NULL, &f->vs, &f->error);
+	f->vs.server = rpc_server_create(f->vs.base, "test", "0", NULL, &f->vs);
 	assert_non_null(f->vs.server);
+	assert_true(rpc_server_listen(f->vs.server, path, NULL, &f->error));
 	client = rpc_client_connect(path, 1000, &f->error);
 	assert_non_null(client);
 	event_base_loop(f->vs.base, EVLOOP_NONBLOCK);

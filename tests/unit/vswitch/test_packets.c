@@ -91,9 +91,9 @@ static void open_vswitch(struct fixture *f)
 		fail_msg("%s", error.message);
 	f->datapath = fake_datapath_start(f->dir);
 	assert_true(datapath_link_wait(vs->link, 20000));
-	vs->server = rpc_server_create(
-		vs->base, f->path, "test", "1", &transaction_functions, vs, &error);
+	vs->server = rpc_server_create(vs->base, "test", "1", &transaction_functions, vs);
 	assert_non_null(vs->server);
+	assert_true(rpc_server_listen(vs->server, f->path, NULL, &error));
 	rpc_server_add_methods(vs->server, bridge_methods);
 	rpc_server_add_methods(vs->server, port_methods);
 	rpc_server_add_methods(vs->server, packet_methods);
