@@ -9,12 +9,32 @@
 
 #include "rpc/closest_word.h"
 #include "rpc/rundir.h"
+#include "rpc/tls_client.h"
 
 #define DEFAULT_TIMEOUT_MS 10000
+
+enum common {
+	COMMON_RUNDIR,
+	COMMON_CONNECT,
+	COMMON_CERTIFICATE,
+	COMMON_PRIVATE_KEY,
+	COMMON_CA,
+	COMMON_TIMEOUT,
+	COMMON_FORMAT,
+	COMMON_HELP,
+	COMMON_VERSION,
+};
 
 static const struct cli_option common_options[] = {
 	{"rundir", 0, "DIR", false,
 		"run directory of the switch (otherwise $TURNOUT_RUNDIR, " RUNDIR_DEFAULT ")"},
+	{"connect", 0, "tls:HOST:PORT", false,
+		"reach the switch by TLS, with the three files below (otherwise $TURNOUT_CONNECT, "
+		"or "
+		"the socket in the run directory)"},
+	{"certificate", 0, "FILE", false, "certificate to show (otherwise $TURNOUT_CERTIFICATE)"},
+	{"private-key", 0, "FILE", false, "its key (otherwise $TURNOUT_PRIVATE_KEY)"},
+	{"ca", 0, "FILE", false, "CA of the switch's certificate (otherwise $TURNOUT_CA)"},
 	{"timeout", 't', "SECONDS", false,
 		"wait so long for a starting daemon and for answers (otherwise: do "
 		"not wait for a start, 10 s for answers; 0: for ever)"},
@@ -27,6 +47,10 @@ static const struct cli_option common_options[] = {
 void cli_init(struct cli *cli, int argc, char **argv)
 {
 	cli->rundir = rundir_resolve(NULL);
+	cli->connect = getenv("TURNOUT_CONNECT");
+	cli->files = (struct tls_files){.certificate = getenv("TURNOUT_CERTIFICATE"),
+		.private_key = getenv("TURNOUT_PRIVATE_KEY"),
+		.ca = getenv("TURNOUT_CA")};
 	cli->timeout_ms = DEFAULT_TIMEOUT_MS;
 	cli->connect_timeout_ms = 0;
 	cli->json = false;
@@ -68,20 +92,32 @@ static bool timeout_parse(struct cli *cli, const char *text)
 static enum cli_item common_option(struct cli *cli, struct cli_token *token,
 	const struct cli_option *option, const char *value)
 {
-	switch (option->name[0]) {
-	case 'r':
+	switch ((enum common)(option - common_options)) {
+	case COMMON_RUNDIR:
 		cli->rundir = rundir_resolve(value);
 		return CLI_OPTION;
-	case 't':
+	case COMMON_CONNECT:
+		cli->connect = value;
+		return CLI_OPTION;
+	case COMMON_CERTIFICATE:
+		cli->files.certificate = value;
+		return CLI_OPTION;
+	case COMMON_PRIVATE_KEY:
+		cli->files.private_key = value;
+		return CLI_OPTION;
+	case COMMON_CA:
+		cli->files.ca = value;
+		return CLI_OPTION;
+	case COMMON_TIMEOUT:
 		if (!timeout_parse(cli, value))
 			return wrong(token, "--timeout is a number of seconds, not \"%s\"", value);
 		return CLI_OPTION;
-	case 'f':
+	case COMMON_FORMAT:
 		if (strcmp(value, "json") != 0 && strcmp(value, "table") != 0)
 			return wrong(token, "--format is \"table\" or \"json\", not \"%s\"", value);
 		cli->json = value[0] == 'j';
 		return CLI_OPTION;
-	case 'h':
+	case COMMON_HELP:
 		return CLI_HELP;
 	default:
 		return CLI_VERSION;
@@ -260,8 +296,12 @@ void cli_complain(const struct cli *cli, const char *message)
 struct rpc_client *cli_connect(
 	const struct cli *cli, const char *socket_name, struct rpc_error *error)
 {
+	static const struct tls_labels labels = {"--certificate", "--private-key", "--ca"};
 	char path[RUNDIR_PATH_SIZE];
 
+	if (cli->connect != NULL && cli->connect[0] != '\0')
+		return tls_client_connect(cli->connect, "vswitchd", &cli->files, &labels,
+			cli->connect_timeout_ms, error);
 	if (rundir_path(path, sizeof(path), cli->rundir, socket_name) < 0) {
 		rpc_error_set(error, RPC_REFUSED,
 			"%.64s...: the path of a socket has at most %d bytes: choose a "

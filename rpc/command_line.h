@@ -2,7 +2,7 @@
 #pragma once
 
 // What the command lines have in common: reading options and words in any order, the options that
-// all of them take (--rundir, --timeout, --format, --help, --version), commands as rows of a
+// all of them take (--rundir, --connect, --timeout, --format, --help, ...), commands as rows of a
 // table from which help and messages follow, exit statuses, and the connection to a daemon.
 //
 // Options may stand before or behind the command, as "--name value", "--name=value", "-n value" or
@@ -17,6 +17,7 @@
 
 #include "rpc/rpc_client.h"
 #include "rpc/rpc_error.h"
+#include "rpc/tls.h"
 
 enum cli_exit {
 	CLI_EXIT_OK = 0,
@@ -48,6 +49,8 @@ struct cli {
 	const struct cli_option *options; // of this program only
 	// Set by reading.
 	const char *rundir;
+	const char *connect;    // "tls:HOST:PORT", NULL or "": the socket in the run directory
+	struct tls_files files; // for it
 	int timeout_ms;         // of calls; -1: none
 	int connect_timeout_ms; // 0: try once
 	bool json;
@@ -86,7 +89,7 @@ void cli_print_version(const struct cli *cli, FILE *out);
 // "program: message" on stderr.
 void cli_complain(const struct cli *cli, const char *message);
 
-// Connect to RUNDIR/socket_name.
+// Connect to RUNDIR/socket_name, or to where --connect says.
 struct rpc_client *cli_connect(
 	const struct cli *cli, const char *socket_name, struct rpc_error *error);
 

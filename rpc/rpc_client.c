@@ -24,8 +24,9 @@
 #define READS_PER_POLL 16
 
 struct rpc_client {
-	int fd;
-	char *path;
+	struct rpc_pipe pipe;
+	char *peer;
+	char *place;
 	struct json_stream *stream;
 	char *read_buffer;
 	json_int_t last_id;
@@ -142,10 +143,66 @@ static int connect_until(const struct sockaddr_un *address, int timeout_ms)
 	}
 }
 
+// --- The unix socket as a pipe; its context is the descriptor ---
+
+static ssize_t socket_read(void *context, char *bytes, size_t size)
+{
+	ssize_t count = recv((int)(intptr_t)context, bytes, size, MSG_DONTWAIT);
+
+	return count >= 0 ? count : -errno;
+}
+
+static ssize_t socket_write(void *context, const char *bytes, size_t count)
+{
+	ssize_t sent = send((int)(intptr_t)context, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return sent >= 0 ? sent : -errno;
+}
+
+static const char *socket_reason(void *context)
+{
+	return NULL;
+}
+
+static void socket_close(void *context)
+{
+	close((int)(intptr_t)context);
+}
+
+// --- Life ---
+
+struct rpc_client *rpc_client_create(
+	const struct rpc_pipe *pipe, const char *peer, const char *place, struct rpc_error *error)
+{
+	struct rpc_client *client = calloc(1, sizeof(*client));
+
+	if (client == NULL) {
+		pipe->close(pipe->context);
+	} else {
+		client->pipe = *pipe;
+		client->peer = strdup(peer);
+		client->place = strdup(place);
+		client->stream = json_stream_create(ANSWER_LIMIT);
+		client->read_buffer = malloc(READ_SIZE);
+	}
+	if (client != NULL && client->peer != NULL && client->place != NULL &&
+		client->stream != NULL && client->read_buffer != NULL)
+		return client;
+	rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+	rpc_client_destroy(client);
+	return NULL;
+}
+
 struct rpc_client *rpc_client_connect(const char *path, int timeout_ms, struct rpc_error *error)
 {
-	struct rpc_client *client;
+	struct rpc_pipe pipe = {
+		.read = socket_read,
+		.write = socket_write,
+		.reason = socket_reason,
+		.close = socket_close,
+	};
 	struct sockaddr_un address;
+	char peer[64];
 	int fd;
 
 	if (rundir_socket_address(&address, path, error) < 0)
@@ -155,32 +212,20 @@ struct rpc_client *rpc_client_connect(const char *path, int timeout_ms, struct r
 		connect_failed(error, path, -fd);
 		return NULL;
 	}
-	client = calloc(1, sizeof(*client));
-	if (client != NULL) {
-		client->fd = fd;
-		client->path = strdup(path);
-		client->stream = json_stream_create(ANSWER_LIMIT);
-		client->read_buffer = malloc(READ_SIZE);
-	} else {
-		close(fd);
-	}
-	if (client == NULL || client->path == NULL || client->stream == NULL ||
-		client->read_buffer == NULL) {
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
-		rpc_client_destroy(client);
-		return NULL;
-	}
-	return client;
+	pipe.context = (void *)(intptr_t)fd;
+	pipe.fd = fd;
+	return rpc_client_create(&pipe, peer_name(path, peer, sizeof(peer)), path, error);
 }
 
 void rpc_client_destroy(struct rpc_client *client)
 {
 	if (client == NULL)
 		return;
-	close(client->fd);
+	client->pipe.close(client->pipe.context);
 	json_stream_destroy(client->stream);
 	free(client->read_buffer);
-	free(client->path);
+	free(client->peer);
+	free(client->place);
 	free(client);
 }
 
@@ -193,7 +238,7 @@ void rpc_client_on_notification(
 
 int rpc_client_fd(const struct rpc_client *client)
 {
-	return client->fd;
+	return client->pipe.fd;
 }
 
 // Is this what the exchange waits for? A batch is answered as an array, but a server that could
@@ -234,13 +279,13 @@ static int messages_take(struct rpc_client *client, struct exchange *exchange)
 // Read what is there. The number of bytes, 0 if there is nothing now, or -errno.
 static ssize_t bytes_read(struct rpc_client *client)
 {
-	ssize_t count = recv(client->fd, client->read_buffer, READ_SIZE, MSG_DONTWAIT);
+	ssize_t count = client->pipe.read(client->pipe.context, client->read_buffer, READ_SIZE);
 	int code;
 
 	if (count == 0)
 		return -ECONNRESET;
 	if (count < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		return count == -EAGAIN || count == -EINTR ? 0 : count;
 	code = json_stream_feed(client->stream, client->read_buffer, count);
 	return code < 0 ? code : count;
 }
@@ -248,16 +293,15 @@ static ssize_t bytes_read(struct rpc_client *client)
 // 0 or -errno; a server that closes may have said why before, so that is for reading to find out.
 static int bytes_write(struct rpc_client *client, struct exchange *exchange)
 {
-	ssize_t count =
-		send(client->fd, exchange->bytes, exchange->count, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t count = client->pipe.write(client->pipe.context, exchange->bytes, exchange->count);
 
 	if (count >= 0) {
 		exchange->bytes += count;
 		exchange->count -= count;
-	} else if (errno == EPIPE || errno == ECONNRESET) {
+	} else if (count == -EPIPE || count == -ECONNRESET) {
 		exchange->count = 0;
-	} else if (errno != EAGAIN && errno != EINTR) {
-		return -errno;
+	} else if (count != -EAGAIN && count != -EINTR) {
+		return (int)count;
 	}
 	return 0;
 }
@@ -269,8 +313,8 @@ static int exchange_run(struct rpc_client *client, struct exchange *exchange, in
 	int64_t deadline = deadline_after(timeout_ms);
 
 	while (exchange->answer == NULL) {
-		struct pollfd wait = {
-			.fd = client->fd, .events = POLLIN | (exchange->count > 0 ? POLLOUT : 0)};
+		struct pollfd wait = {.fd = client->pipe.fd,
+			.events = POLLIN | (exchange->count > 0 ? POLLOUT : 0)};
 		int ready = poll(&wait, 1, remaining_ms(deadline));
 		int code = 0;
 
@@ -298,9 +342,9 @@ static int exchange_run(struct rpc_client *client, struct exchange *exchange, in
 static void exchange_failed(struct rpc_client *client, int code, const char *what, int timeout_ms,
 	struct rpc_error *error)
 {
-	char peer[64];
+	const char *reason = client->pipe.reason(client->pipe.context);
+	const char *peer = client->peer;
 
-	peer_name(client->path, peer, sizeof(peer));
 	if (code == -ETIMEDOUT)
 		rpc_error_set(error, RPC_TIMEOUT,
 			"%s did not answer %s within %d.%03d s; it may still be at work "
@@ -310,11 +354,11 @@ static void exchange_failed(struct rpc_client *client, int code, const char *wha
 		rpc_error_set(error, RPC_DISCONNECTED,
 			"what %s answered to %s is not JSON or too long; is it the daemon "
 			"that listens on %s?",
-			peer, what, client->path);
+			peer, what, client->place);
 	else
 		rpc_error_set(error, RPC_DISCONNECTED,
 			"%s closed the connection before it answered %s (%s)", peer, what,
-			strerror(-code));
+			reason != NULL ? reason : strerror(-code));
 }
 
 // Send `request`, which is stolen. The whole answer or NULL with *error.

@@ -2,7 +2,6 @@
 #include "rpc/rpc_connection.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include <event2/buffer.h>
 
@@ -21,6 +20,7 @@ struct rpc_connection {
 	LIST_ENTRY(rpc_connection) list;
 	struct rpc_pool *pool;
 	struct bufferevent *socket;
+	const struct rpc_wire *wire;
 	struct evbuffer_cb_entry *output_watch;
 	struct json_stream *stream;
 	struct event *refused_end; // NULL: served
@@ -272,7 +272,7 @@ static void on_written(struct bufferevent *socket, void *context)
 	if (connection->refused_end == NULL)
 		connection_work(connection);
 	else if (connection_waiting(connection) == 0)
-		(void)shutdown(bufferevent_getfd(socket), SHUT_WR);
+		connection->wire->finish(socket);
 	connection_settle(connection);
 }
 
@@ -316,7 +316,8 @@ static struct rpc_connection *connection_make(struct rpc_pool *pool, struct buff
 	return connection;
 }
 
-struct rpc_connection *rpc_connection_create(struct rpc_pool *pool, struct bufferevent *socket)
+struct rpc_connection *rpc_connection_create(
+	struct rpc_pool *pool, struct bufferevent *socket, const struct rpc_wire *wire)
 {
 	bool full = pool->clients >= pool->limits.clients;
 	struct rpc_connection *connection = NULL;
@@ -328,6 +329,7 @@ struct rpc_connection *rpc_connection_create(struct rpc_pool *pool, struct buffe
 		bufferevent_free(socket);
 		return NULL;
 	}
+	connection->wire = wire;
 	LIST_INSERT_HEAD(&pool->connections, connection, list);
 	pool->clients++;
 	if (full && !connection_refuse(connection,
@@ -344,6 +346,9 @@ struct rpc_connection *rpc_connection_create(struct rpc_pool *pool, struct buffe
 	bufferevent_set_max_single_read(socket, READ_SIZE);
 	bufferevent_set_max_single_write(socket, READ_SIZE);
 	bufferevent_enable(socket, EV_READ | EV_WRITE);
+	// A transport may have read already.
+	if (evbuffer_get_length(bufferevent_get_input(socket)) > 0)
+		bufferevent_trigger(socket, EV_READ, BEV_OPT_DEFER_CALLBACKS);
 	return connection;
 }
 
@@ -354,11 +359,7 @@ struct rpc_connection *rpc_connection_next(const struct rpc_connection *connecti
 
 void rpc_connection_end(struct rpc_connection *connection)
 {
-	struct evbuffer *output = bufferevent_get_output(connection->socket);
-
-	evbuffer_unfreeze(output, 1);
-	(void)evbuffer_write(output, bufferevent_getfd(connection->socket));
-	evbuffer_freeze(output, 1);
+	connection->wire->flush(connection->socket);
 	connection_free(connection);
 }
 

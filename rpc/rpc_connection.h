@@ -20,6 +20,7 @@
 #include <event2/bufferevent.h>
 
 #include "rpc/rpc_dispatch.h"
+#include "rpc/rpc_listener.h"
 
 #define RPC_CONNECTION_RESERVE (128u << 10)
 #define RPC_REFUSED_MS 5000
@@ -40,7 +41,8 @@ struct rpc_pool {
 
 // Serve a client; steals `socket`. If the pool is full, it is refused. NULL: no memory, or too many
 // are being refused; the socket is closed.
-struct rpc_connection *rpc_connection_create(struct rpc_pool *pool, struct bufferevent *socket);
+struct rpc_connection *rpc_connection_create(
+	struct rpc_pool *pool, struct bufferevent *socket, const struct rpc_wire *wire);
 
 // For lists of them that may lose this one.
 struct rpc_connection *rpc_connection_next(const struct rpc_connection *connection);

@@ -2,8 +2,10 @@
 #include "rpc/rpc_listener.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/buffer.h>
 #include <event2/listener.h>
 
 struct rpc_listener {
@@ -12,17 +14,43 @@ struct rpc_listener {
 	struct event *again; // after running out of file descriptors
 	rpc_listener_connected *connected;
 	void *context;
+	struct rpc_transport transport; // accept is NULL: none
 };
+
+// --- Without a transport ---
+
+static void plain_flush(struct bufferevent *socket)
+{
+	struct evbuffer *output = bufferevent_get_output(socket);
+
+	evbuffer_unfreeze(output, 1);
+	(void)evbuffer_write(output, bufferevent_getfd(socket));
+	evbuffer_freeze(output, 1);
+}
+
+static void plain_finish(struct bufferevent *socket)
+{
+	(void)shutdown(bufferevent_getfd(socket), SHUT_WR);
+}
+
+const struct rpc_wire rpc_wire_plain = {plain_flush, plain_finish};
+
+// --- Accepting ---
 
 static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *peer,
 	int peer_length, void *context)
 {
 	struct rpc_listener *listener = context;
-	struct bufferevent *connection =
-		bufferevent_socket_new(listener->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	struct bufferevent *connection;
 
+	if (listener->transport.accept != NULL) {
+		listener->transport.accept(listener->transport.context, listener->base, fd, peer,
+			listener->connected, listener->context);
+		return;
+	}
+	connection = bufferevent_socket_new(listener->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	if (connection != NULL)
-		listener->connected(listener->context, connection);
+		listener->connected(listener->context, connection, &rpc_wire_plain);
 	else
 		close(fd);
 }
@@ -44,15 +72,19 @@ static void on_accept_error(struct evconnlistener *socket, void *context)
 	event_add(listener->again, &pause);
 }
 
-struct rpc_listener *rpc_listener_create(
-	struct event_base *base, int fd, rpc_listener_connected *connected, void *context)
+struct rpc_listener *rpc_listener_create(struct event_base *base, int fd,
+	const struct rpc_transport *transport, rpc_listener_connected *connected, void *context)
 {
 	struct rpc_listener *listener = calloc(1, sizeof(*listener));
 
 	if (listener == NULL) {
+		if (transport != NULL)
+			transport->destroy(transport->context);
 		close(fd);
 		return NULL;
 	}
+	if (transport != NULL)
+		listener->transport = *transport;
 	listener->base = base;
 	listener->connected = connected;
 	listener->context = context;
@@ -77,5 +109,7 @@ void rpc_listener_destroy(struct rpc_listener *listener)
 		event_free(listener->again);
 	if (listener->socket != NULL)
 		evconnlistener_free(listener->socket);
+	if (listener->transport.destroy != NULL)
+		listener->transport.destroy(listener->transport.context);
 	free(listener);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/rpc_server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,7 +10,6 @@
 #include <sys/resource.h>
 
 #include "rpc/rpc_connection.h"
-#include "rpc/rpc_listener.h"
 #include "rpc/rundir.h"
 
 // Descriptors that a process needs for other things than clients.
@@ -27,7 +27,8 @@ const struct rpc_limits rpc_limits_default = {
 struct rpc_server {
 	struct event_base *base;
 	struct rpc_pool pool;
-	struct rpc_listener *listener;
+	struct rpc_listener *listeners[RPC_LISTENERS_MAX];
+	size_t listener_count;
 	struct sockaddr_un address;
 	struct stat socket_status; // of the socket file, to remove only our own
 };
@@ -48,11 +49,11 @@ size_t rpc_open_files_raise(size_t clients)
 	return limit.rlim_cur > FILES_OTHER ? limit.rlim_cur - FILES_OTHER : 1;
 }
 
-static void on_connected(void *context, struct bufferevent *socket)
+static void on_connected(void *context, struct bufferevent *socket, const struct rpc_wire *wire)
 {
 	struct rpc_server *server = context;
 
-	rpc_connection_create(&server->pool, socket);
+	rpc_connection_create(&server->pool, socket, wire);
 }
 
 struct rpc_server *rpc_server_create(struct event_base *base, const char *title,
@@ -76,6 +77,17 @@ struct rpc_server *rpc_server_create(struct event_base *base, const char *title,
 	return server;
 }
 
+bool rpc_server_listen_on(struct rpc_server *server, int fd, const struct rpc_transport *transport)
+{
+	struct rpc_listener *listener;
+
+	assert(server->listener_count < RPC_LISTENERS_MAX);
+	listener = rpc_listener_create(server->base, fd, transport, on_connected, server);
+	if (listener != NULL)
+		server->listeners[server->listener_count++] = listener;
+	return listener != NULL;
+}
+
 bool rpc_server_listen(struct rpc_server *server, const char *path,
 	const struct socket_access *access, struct rpc_error *error)
 {
@@ -88,10 +100,10 @@ bool rpc_server_listen(struct rpc_server *server, const char *path,
 		&server->address, access != NULL ? access : &usual, &server->socket_status, error);
 	if (fd < 0)
 		return false;
-	server->listener = rpc_listener_create(server->base, fd, on_connected, server);
-	if (server->listener == NULL)
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
-	return server->listener != NULL;
+	if (rpc_server_listen_on(server, fd, NULL))
+		return true;
+	rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+	return false;
 }
 
 void rpc_server_add_methods(struct rpc_server *server, const struct rpc_method *methods)
@@ -194,7 +206,8 @@ void rpc_server_destroy(struct rpc_server *server)
 	if (server == NULL)
 		return;
 	socket_file_remove(&server->address, &server->socket_status);
-	rpc_listener_destroy(server->listener);
+	while (server->listener_count > 0)
+		rpc_listener_destroy(server->listeners[--server->listener_count]);
 	// What fits into the socket is still delivered, such as the answer to the request to exit;
 	// nobody is waited for.
 	while ((connection = LIST_FIRST(&server->pool.connections)) != NULL)

@@ -39,10 +39,12 @@
 
 #include <event2/event.h>
 
+#include "rpc/rpc_listener.h"
 #include "rpc/rpc_params.h"
 #include "rpc/socket_file.h"
 
 #define RPC_EVENT_LIMIT (4u << 20)
+#define RPC_LISTENERS_MAX 4
 
 // Bytes, unless it says otherwise.
 struct rpc_limits {
@@ -76,6 +78,10 @@ struct rpc_server *rpc_server_create(struct event_base *base, const char *title,
 // daemon, no such directory, path too long, ...). Once.
 bool rpc_server_listen(struct rpc_server *server, const char *path,
 	const struct socket_access *access, struct rpc_error *error);
+
+// Listen on a socket of one's own, too: `fd` listens, `transport` makes bufferevents of what comes
+// (NULL: nothing is between). Both are stolen. At most RPC_LISTENERS_MAX in all. False: no memory.
+bool rpc_server_listen_on(struct rpc_server *server, int fd, const struct rpc_transport *transport);
 
 // Add a table of rows that ends with a NULL name. The rows must outlive the server. Names are
 // unique over all tables; a second one aborts (a mistake of the program).

@@ -6,11 +6,11 @@
 
 # To build the programs.
 PACKAGES_BUILD=(gcc libc6-dev pkg-config meson ninja-build libdpdk-dev libjansson-dev libevent-dev
-	libyaml-dev libsqlite3-dev libseccomp-dev libcap-ng-dev)
+	libssl-dev libyaml-dev libsqlite3-dev libseccomp-dev libcap-ng-dev)
 # To run dpdk-testpmd (in dpdk-dev) as a guest.
 PACKAGES_GUEST=(dpdk dpdk-dev iproute2)
 # To build and run the tests.
-PACKAGES_TEST=(libcmocka-dev python3-pytest python3-scapy iputils-ping iperf3 ethtool)
+PACKAGES_TEST=(libcmocka-dev python3-pytest python3-scapy openssl iputils-ping iperf3 ethtool)
 # Without these, single tests are skipped and say so.
 PACKAGES_OPTIONAL=(qemu-system-x86 linux-image-cloud-amd64 busybox-static cpio clang-format
 	openvswitch-common openvswitch-switch clang libclang-rt-14-dev)

@@ -7,15 +7,22 @@
 
 #include "conf/conf.h"
 #include "rpc/rpc_server.h"
+#include "rpc/tls.h"
 
 struct clients {
 	struct rpc_limits limits;
 	struct socket_access access;
+	const char *tls_address; // of the configuration; "": none
+	SSL_CTX *tls;            // owned
+	const char **tls_names;  // owned; the names are of the configuration
+	size_t tls_name_count;
 };
 
-// False with *error, which names the key.
+// False with *error, which names the key. The configuration must live longer.
 bool clients_configure(struct clients *clients, const struct conf *conf, struct rpc_error *error);
 
-// Set limits, and listen at the socket `path`. False with *error.
+// Set limits, and listen at the socket `path`, and by TLS if that is configured. False with *error.
 bool clients_listen(struct clients *clients, struct rpc_server *server, const char *path,
 	struct rpc_error *error);
+
+void clients_end(struct clients *clients);

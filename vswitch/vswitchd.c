@@ -530,6 +530,7 @@ static void daemon_end(struct daemon *daemon)
 	if (vs->base)
 		event_base_free(vs->base);
 	rundir_pid_unlock(daemon->pid_file, vs->rundir, "vswitchd.pid");
+	clients_end(&daemon->clients);
 	conf_destroy(vs->conf);
 }
 
@@ -544,6 +545,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	daemon.vs.started_ms = clock_steady_ms();
 	if (!load_configuration(&daemon, &options)) {
+		clients_end(&daemon.clients);
 		conf_destroy(daemon.vs.conf);
 		return 1;
 	}

@@ -18,7 +18,8 @@ daemon.
 ## How to talk to it
 
 Both daemons speak [JSON-RPC 2.0](https://www.jsonrpc.org/specification) on a unix socket in the run
-directory: `vswitchd.sock` is for clients, `datapathd.sock` is the wire between the daemons and of use
+directory: `vswitchd.sock` is for clients, on other machines too if so configured
+([by TLS](operations.md#remote-access)); `datapathd.sock` is the wire between the daemons and of use
 for looking closer. Values end where they end: several may come in one write, one may be spread over
 many; answers end with a newline.
 

@@ -29,9 +29,10 @@ FORBIDDEN_SYSTEM = {
     "pipeline": (r"rte_|event2/|pthread\.h|sys/socket\.h|sqlite3\.h|yaml\.h",
                  "the pipeline has no DPDK, threads, sockets or files"),
     "base": (r"rte_|event2/|jansson|sqlite3\.h|yaml\.h", "base knows only the C library"),
-    "rpc": (r"rte_|sqlite3\.h|yaml\.h", "rpc knows only libevent and Jansson"),
+    "rpc": (r"rte_|sqlite3\.h|yaml\.h", "rpc knows only libevent, Jansson and OpenSSL"),
     "conf": (r"rte_|event2/|sqlite3\.h", "conf knows only libyaml"),
-    "datapath": (r"sqlite3\.h|yaml\.h", "the datapath keeps no state and reads no configuration"),
+    "datapath": (r"sqlite3\.h|yaml\.h|openssl/",
+                 "the datapath keeps no state, reads no configuration and talks to vswitchd only"),
     "vswitch": (r"rte_", "vswitchd is a daemon without DPDK"),
     "ofctl": (r"rte_|sqlite3\.h|yaml\.h", "ofctl is a thin client"),
 }
