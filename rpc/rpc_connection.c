@@ -129,21 +129,18 @@ static void on_refused_end(evutil_socket_t fd, short what, void *context)
 	connection_free(context);
 }
 
-// Say why, as the last thing that this client hears, and take nothing from it any more. False: no
+// Take nothing from this client any more; it is gone when it hangs up, or after so long. False: no
 // memory.
-static bool connection_refuse(struct rpc_connection *connection, json_t *answer)
+static bool connection_end_in(struct rpc_connection *connection, int ms)
 {
 	struct event_base *base = bufferevent_get_base(connection->socket);
-	struct timeval wait = {RPC_REFUSED_MS / 1000, RPC_REFUSED_MS % 1000 * 1000};
-	size_t length;
-	char *line = line_dump(answer, &length);
+	struct timeval wait = {ms / 1000, ms % 1000 * 1000};
 
 	connection->refused_end = event_new(base, -1, 0, on_refused_end, connection);
 	if (connection->refused_end == NULL || event_add(connection->refused_end, &wait) < 0) {
 		if (connection->refused_end != NULL)
 			event_free(connection->refused_end);
 		connection->refused_end = NULL;
-		free(line);
 		return false;
 	}
 	connection->pool->clients--;
@@ -152,6 +149,19 @@ static bool connection_refuse(struct rpc_connection *connection, json_t *answer)
 	json_stream_abandon(connection->stream);
 	rpc_subscriptions_clear(&connection->subscriptions);
 	connection_account(connection);
+	return true;
+}
+
+// Say why, as the last thing that this client hears. False: no memory.
+static bool connection_refuse(struct rpc_connection *connection, json_t *answer)
+{
+	size_t length;
+	char *line = line_dump(answer, &length);
+
+	if (!connection_end_in(connection, RPC_REFUSED_MS)) {
+		free(line);
+		return false;
+	}
 	return line_queue(connection, line, length);
 }
 
@@ -374,6 +384,46 @@ char *rpc_notification_line(const char *name, json_t *params, size_t *length)
 	return line_dump(notification, length);
 }
 
+// The connection that holds most, of those that are served.
+static struct rpc_connection *connection_largest(const struct rpc_pool *pool)
+{
+	struct rpc_connection *largest = NULL, *connection;
+
+	LIST_FOREACH (connection, &pool->connections, list) {
+		if (!connection->closing && !connection->dead &&
+			(largest == NULL || connection->held > largest->held))
+			largest = connection;
+	}
+	return largest;
+}
+
+// Let go of what it holds at once, and of it soon. False: no memory.
+static bool connection_evict(struct rpc_connection *connection)
+{
+	struct evbuffer *output = bufferevent_get_output(connection->socket);
+
+	if (!connection_end_in(connection, 0))
+		return false;
+	evbuffer_unfreeze(output, 1);
+	evbuffer_drain(output, evbuffer_get_length(output));
+	evbuffer_freeze(output, 1);
+	connection_account(connection);
+	return true;
+}
+
+// Notifications go to whoever is there, so it is not for the one that comes to be next to make
+// room, but for the one that takes most of it.
+static bool connection_make_room(struct rpc_connection *connection, size_t length)
+{
+	while (!connection_fits(connection, length)) {
+		struct rpc_connection *largest = connection_largest(connection->pool);
+
+		if (largest == NULL || largest == connection || !connection_evict(largest))
+			return false;
+	}
+	return true;
+}
+
 void rpc_connection_notify(struct rpc_connection *connection, const char *line, size_t length)
 {
 	size_t waiting = connection_waiting(connection);
@@ -384,8 +434,8 @@ void rpc_connection_notify(struct rpc_connection *connection, const char *line, 
 	if (connection->notified > waiting)
 		connection->notified = waiting;
 	connection->notified += length;
-	if (connection->notified > connection->pool->limits.notifications ||
-		!connection_fits(connection, length) || line == NULL ||
+	if (connection->notified > connection->pool->limits.notifications || line == NULL ||
+		!connection_make_room(connection, length) ||
 		evbuffer_add(bufferevent_get_output(connection->socket), line, length) < 0)
 		connection_drop(connection);
 }

@@ -48,7 +48,8 @@ struct rpc_connection *rpc_connection_create(
 struct rpc_connection *rpc_connection_next(const struct rpc_connection *connection);
 
 // Queue a line. The connection may be gone afterwards: it is dropped if more than the limit of
-// notifications wait for it, or if there is no room for one more.
+// notifications wait for it, or if there is no room for one more, and it is the one that holds most;
+// else that one is.
 void rpc_connection_notify(struct rpc_connection *connection, const char *line, size_t length);
 
 // Is it served, and has it subscribed to this?
