@@ -224,8 +224,8 @@ static bool lockdown(const struct daemon *daemon, const struct options *options)
 		.user = conf_string(conf, CONF_USER),
 		.capabilities = starts ? conf_string(conf, CONF_DATAPATHD_CAPABILITIES) : "",
 		.usual = starts ? "net_admin,net_raw,ipc_lock" : "none",
-		.usual_of_root =
-			starts ? "net_admin,net_raw,ipc_lock,dac_override" : "dac_override",
+		.usual_of_root = starts ? "net_admin,net_raw,ipc_lock,dac_override,chown,fowner"
+					: "dac_override,chown,fowner",
 		.directory = daemon->vs.rundir,
 		.filter = conf_boolean(conf, CONF_SECCOMP),
 		.role = starts ? SYSCALLS_STARTER : SYSCALLS_CONTROL,
