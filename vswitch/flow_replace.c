@@ -205,17 +205,24 @@ static void take(struct walk *walk, const struct flow_entry *entry)
 		flow_set_remove(walk->owner->set, entry->id);
 }
 
+// What the actions have nothing to do with. That counters are to be reset says nothing of a flow.
+static bool is_same_entry(const struct flow *a, const struct flow *b)
+{
+	return a->idle_timeout == b->idle_timeout && a->hard_timeout == b->hard_timeout &&
+	       a->cookie == b->cookie &&
+	       ((a->flags ^ b->flags) & ~(unsigned)FLOW_RESET_COUNTS) == 0;
+}
+
 // A flow stands where one is wanted.
 static void meet(struct walk *walk, struct flow_request *request, const struct flow_entry *entry)
 {
 	const struct flow *wanted = &request->flow;
 	const struct flow *present = &entry->flow;
+	bool same = is_same_entry(wanted, present);
 
-	if (flow_equal(wanted, present)) {
+	if (same && flow_equal(wanted, present)) {
 		walk->kept++;
-	} else if (wanted->idle_timeout == present->idle_timeout &&
-		   wanted->hard_timeout == present->hard_timeout &&
-		   wanted->flags == present->flags && wanted->cookie == present->cookie) {
+	} else if (same && !(wanted->flags & FLOW_RESET_COUNTS)) {
 		walk->modified++;
 		put(walk, request, FLOW_MODIFY_STRICT);
 	} else {

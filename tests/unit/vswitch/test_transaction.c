@@ -295,6 +295,40 @@ static void test_flow_commands(void **state)
 	assert_stored(f);
 }
 
+// How many of one flow's replacements, written `flow`, were "kept", "modified" and so on.
+static json_int_t replaced(struct fixture *f, const char *flow, const char *how)
+{
+	json_t *result = call_all(f,
+		json_pack("[[s, {s:s, s:[s]}]]", "flow.replace", "bridge", "br0", "flows", flow));
+	json_int_t count = json_integer_value(json_object_get(result, how));
+
+	assert_non_null(result);
+	json_decref(result);
+	assert_in_step(f);
+	assert_stored(f);
+	return count;
+}
+
+// A replacement leaves nothing of a flow that differs in anything.
+static void test_replace_exactly(void **state)
+{
+	struct fixture *f = *state;
+
+	must(f, "[['bridge.add', {'name':'br0', 'fail_mode':'secure'}]]");
+	assert_int_equal(replaced(f, "cookie=1,ip,actions=drop", "added"), 1);
+	assert_int_equal(replaced(f, "cookie=1,ip,actions=drop", "kept"), 1);
+	assert_int_equal(replaced(f, "cookie=1,ip,actions=normal", "modified"), 1);
+	assert_int_equal(replaced(f, "cookie=2,ip,actions=normal", "added"), 1);
+	assert_int_equal(replaced(f, "cookie=2,ip,actions=normal", "kept"), 1);
+	assert_int_equal(replaced(f, "cookie=2,idle_timeout=9,ip,actions=normal", "added"), 1);
+	assert_int_equal(replaced(f, "cookie=2,idle_timeout=9,ip,actions=normal", "kept"), 1);
+	assert_int_equal(replaced(f, "cookie=2,send_flow_rem,ip,actions=normal", "added"), 1);
+	assert_int_equal(replaced(f, "cookie=2,send_flow_rem,ip,actions=normal", "kept"), 1);
+	assert_int_equal(
+		replaced(f, "cookie=2,send_flow_rem,reset_counts,ip,actions=normal", "kept"), 1);
+	assert_int_equal(replaced(f, "cookie=2,send_flow_rem,ip,actions=normal", "kept"), 1);
+}
+
 // A datapath that died is filled anew by the same steps.
 static void test_datapath_restart(void **state)
 {
@@ -538,6 +572,7 @@ int main(void)
 		TEST(test_first_flow),
 		TEST(test_bridge_anew),
 		TEST(test_flow_commands),
+		TEST(test_replace_exactly),
 		TEST(test_datapath_restart),
 		TEST(test_no_wait),
 		TEST(test_failed_port),
