@@ -74,9 +74,9 @@ struct store *store_open(const char *path, struct rpc_error *error)
 		free(store);
 		return NULL;
 	}
-	if (make_directories(path, error) < 0)
+	if (make_directories(path, error) < 0 || store_prepare_place(path, error) < 0)
 		goto fail;
-	rc = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+	rc = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE, NULL);
 	if (rc != SQLITE_OK) {
 		store_error(store, rc, "opened", error);
 		goto fail;
@@ -249,6 +249,8 @@ int store_begin(struct store *store, struct rpc_error *error)
 {
 	store->bridge[0] = '\0';
 	store->next_flow_id_staged = store->next_flow_id;
+	if (store_check_place(store, error) < 0)
+		return -ENOENT;
 	return run(store, BEGIN, error);
 }
 

@@ -25,7 +25,7 @@ struct store;
 
 // Opens or makes the file (and its directory), and brings one of an older version to the present
 // one. NULL with *error: not readable, not a database of
-// this program, written by a newer version, damaged, or in use.
+// this program, written by a newer version, damaged, cut off, its log without it, or in use.
 struct store *store_open(const char *path, struct rpc_error *error);
 void store_close(struct store *store);
 const char *store_path(const struct store *store);
@@ -46,6 +46,12 @@ int store_read(struct store *store, const struct store_reader *reader, struct rp
 // Flow identifiers below this have been given out.
 uint64_t store_next_flow_id(const struct store *store);
 
+// Write a copy of what is committed to a file that is not there yet; it appears there whole. Takes
+// as long as writing it does, and a transaction must not be in progress.
+int store_backup(struct store *store, const char *path, struct rpc_error *error);
+
+// Refused if the file was moved away or replaced since it was opened: what is written to it would
+// be lost.
 int store_begin(struct store *store, struct rpc_error *error);
 int store_row_put(struct store *store, const char *table, const char *uuid, const json_t *columns,
 	struct rpc_error *error);

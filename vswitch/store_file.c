@@ -42,14 +42,14 @@ int store_error(const struct store *store, int rc, const char *doing, struct rpc
 	switch (rc & 0xff) {
 	case SQLITE_NOTADB:
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s is not a database; name another file (database.path), or move "
-			"this one away to begin with an empty switch",
+			"%s is not a database; name another file (database.path), put a backup in "
+			"its place, or move it away to begin with an empty switch",
 			path);
 		return -EINVAL;
 	case SQLITE_CORRUPT:
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s is damaged (%s); put a backup in its place, or move it away to "
-			"begin with an empty switch",
+			"%s is damaged (%s); put a backup in its place, or move it and its log "
+			"(-wal) away to begin with an empty switch",
 			path, sqlite3_errmsg(store->db));
 		return -EIO;
 	case SQLITE_BUSY:
@@ -69,14 +69,19 @@ int store_error(const struct store *store, int rc, const char *doing, struct rpc
 		return -EACCES;
 	case SQLITE_FULL:
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s cannot be %s: the disk is full; nothing was changed", path, doing);
+			"%s cannot be %s: the disk is full; nothing was changed; make room and "
+			"try again",
+			path, doing);
 		return -ENOSPC;
 	case SQLITE_NOMEM:
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
 		return -ENOMEM;
 	default:
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "%s cannot be %s: %s", path, doing,
-			sqlite3_errmsg(store->db));
+		rpc_error_set(error, RPC_INTERNAL_ERROR,
+			"%s cannot be %s (%s: %s); look after the disk, the kernel's log may say "
+			"more, and try again",
+			path, doing, sqlite3_errmsg(store->db),
+			strerror(sqlite3_system_errno(store->db)));
 		return -EIO;
 	}
 }
@@ -104,10 +109,11 @@ int store_query_integer(
 	return store_error(store, rc, "read", error);
 }
 
+// All of it, indexes against tables too: 25 ms with 100,000 flows, no more than quick_check.
 static int check_integrity(struct store *store, struct rpc_error *error)
 {
 	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &statement, NULL);
+	int rc = sqlite3_prepare_v2(store->db, "PRAGMA integrity_check(1)", -1, &statement, NULL);
 	const char *text = "";
 
 	if (rc == SQLITE_OK)
@@ -118,8 +124,8 @@ static int check_integrity(struct store *store, struct rpc_error *error)
 		rc = store_error(store, rc, "read", error);
 	} else if (!text || strcmp(text, "ok") != 0) {
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s is damaged (%s); put a backup in its place, or move it away to "
-			"begin with an empty switch",
+			"%s is damaged (%s); put a backup in its place, or move it and its log "
+			"(-wal) away to begin with an empty switch",
 			store->path, text ? text : "?");
 		rc = -EIO;
 	} else {
@@ -143,6 +149,11 @@ static int upgrade(struct store *store, int64_t version, struct rpc_error *error
 	return rc;
 }
 
+int store_make_schema(struct store *store, struct rpc_error *error)
+{
+	return upgrade(store, 0, error);
+}
+
 int store_check_file(struct store *store, struct rpc_error *error)
 {
 	int64_t application = 0;
@@ -157,8 +168,13 @@ int store_check_file(struct store *store, struct rpc_error *error)
 			store, "SELECT count(*) FROM sqlite_schema", &tables, error);
 	if (rc)
 		return rc;
-	if (application == 0 && tables == 0)
-		return upgrade(store, 0, error);
+	if (application == 0 && tables == 0) {
+		rpc_error_set(error, RPC_INTERNAL_ERROR,
+			"%s is damaged (nothing is in it; its log may be lost); put a backup in "
+			"its place, or move it away to begin with an empty switch",
+			store->path);
+		return -EIO;
+	}
 	if (application != STORE_APPLICATION_ID) {
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
 			"%s is a database of another program; name another file "
@@ -169,7 +185,8 @@ int store_check_file(struct store *store, struct rpc_error *error)
 	if (version > STORE_VERSION) {
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
 			"%s was written by a newer version (format %" PRId64
-			", this program knows %d); upgrade vswitchd",
+			", this program knows %d); upgrade vswitchd, or put a backup from before "
+			"in its place",
 			store->path, version, STORE_VERSION);
 		return -EINVAL;
 	}

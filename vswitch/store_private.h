@@ -4,6 +4,8 @@
 // What store.c (reading and changing) and store_file.c (what kind of file it is) share; nobody else
 // includes this.
 
+#include <sys/types.h>
+
 #include <sqlite3.h>
 
 #include "vswitch/store.h"
@@ -36,6 +38,7 @@ struct store {
 	// The flow set found last: flows come bridge by bridge.
 	char bridge[40];
 	int64_t flow_set;
+	ino_t log_inode; // of the log that is written to; 0: not seen yet (store_place.c)
 };
 
 // Turn what SQLite says, after `doing` ("read", "written", "opened"), into what the operator has to
@@ -50,6 +53,15 @@ int store_execute(
 int store_query_integer(
 	struct store *store, const char *text, int64_t *value, struct rpc_error *error);
 
-// Ours, empty, or somebody else's? An empty file gets the schema, one of an older version is
-// brought to the present one.
+// Ours and whole, or somebody else's? One of an older version is brought to the present one.
 int store_check_file(struct store *store, struct rpc_error *error);
+
+// Give an empty database the schema.
+int store_make_schema(struct store *store, struct rpc_error *error);
+
+// Before the file is opened: refuse what would be taken for an empty switch but is not one, and a
+// log that is of another file. Makes the file if there is none. (store_place.c)
+int store_prepare_place(const char *path, struct rpc_error *error);
+
+// Is what is open still what the next vswitchd will find?
+int store_check_place(struct store *store, struct rpc_error *error);
