@@ -49,6 +49,7 @@ static void become(char *const command[], char *const more[], const char *log_pa
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	dup2(null, STDIN_FILENO);
 	dup2(log >= 0 ? log : null, STDOUT_FILENO);
 	dup2(log >= 0 ? log : null, STDERR_FILENO);

@@ -99,7 +99,9 @@ bool flows_load(struct vswitch *vs, const char *bridge_uuid, uint64_t id, int64_
 		   : -ENOMEM;
 	if (rc == -EINVAL) {
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s: flow %llu \"%s\" is damaged or of another version: %s",
+			"%s: flow %llu \"%.100s\" is damaged or of another version: %s; put a "
+			"backup in "
+			"the file's place",
 			store_path(vs->store), (unsigned long long)id, text, reason.message);
 		return false;
 	}
@@ -110,8 +112,9 @@ bool flows_load(struct vswitch *vs, const char *bridge_uuid, uint64_t id, int64_
 	if (rc == 0)
 		rc = timed_add(owner, flow_set_find(owner->set, id));
 	if (rc)
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "%s: flow %llu: %s", store_path(vs->store),
-			(unsigned long long)id, strerror(-rc));
+		rpc_error_set(error, RPC_INTERNAL_ERROR,
+			"%s: flow %llu: %s; put a backup in the file's place",
+			store_path(vs->store), (unsigned long long)id, strerror(-rc));
 	return rc == 0;
 }
 
@@ -141,8 +144,10 @@ bool flows_load_object(struct vswitch *vs, const char *bridge_uuid, const char *
 		return true;
 	object_destroy(object);
 	rpc_error_set(error, RPC_INTERNAL_ERROR,
-		"%s: %s %u \"%s\" is damaged or of another version: %s", store_path(vs->store),
-		kind_name, id, text, *reason.message ? reason.message : strerror(-rc));
+		"%s: %s %u \"%.100s\" is damaged or of another version: %s; put a backup in the "
+		"file's place",
+		store_path(vs->store), kind_name, id, text,
+		*reason.message ? reason.message : strerror(-rc));
 	return false;
 }
 

@@ -167,6 +167,19 @@ static json_t *db_schema(void *context, json_t *params, struct rpc_error *error)
 	return schema_describe();
 }
 
+static json_t *db_backup(void *context, json_t *params, struct rpc_error *error)
+{
+	struct vswitch *vs = context;
+	const char *file = text_of(params, "file");
+
+	if (*file != '/') {
+		rpc_error_set(error, RPC_INVALID_PARAMS,
+			"\"%s\": give the whole path, from / on; vswitchd writes the file", file);
+		return NULL;
+	}
+	return store_backup(vs->store, file, error) == 0 ? json_object() : NULL;
+}
+
 // --- Changing ---
 
 // The row to change, its uuid copied: rows move while they are changed.
@@ -274,6 +287,11 @@ static json_t *db_remove(void *context, json_t *params, struct rpc_error *error)
 		"record", RPC_STRING, true, "name or uuid of the row, or \".\" for the only one" \
 	}
 
+static const struct rpc_param backup_params[] = {
+	{"file", RPC_STRING, true, "whole path of a file that is not there yet"},
+	{0},
+};
+
 static const struct rpc_param list_params[] = {
 	PARAM_TABLE,
 	{"record", RPC_STRING, false, "only this row"},
@@ -327,6 +345,9 @@ static const struct rpc_param remove_params[] = {
 };
 
 const struct rpc_method db_methods[] = {
+	{"db.backup", db_backup, backup_params, 0, "{}",
+		"Write a copy of the database, which may be put in its place while vswitchd does "
+		"not run. In a batch: as it was before the batch."},
 	{"db.list", db_list, list_params, 0, "[{_uuid, column: value}]",
 		"Rows of a table, by name."},
 	{"db.get", db_get, get_params, 0, "value", "One column of one row."},

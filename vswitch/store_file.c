@@ -35,6 +35,21 @@ static const char *const steps[] = {
 #define STORE_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 _Static_assert(STORE_APPLICATION_ID == 1414680148 && STORE_VERSION == 2, "the numbers in steps");
 
+// What the system said of the last input or output, of the file or of its log; 0: nothing.
+static int system_error(const struct store *store)
+{
+	sqlite3_file *log = NULL;
+	int number = sqlite3_system_errno(store->db);
+
+	if (!number)
+		sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_LAST_ERRNO, &number);
+	if (!number)
+		sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (log && log->pMethods)
+		log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number);
+	return number;
+}
+
 int store_error(const struct store *store, int rc, const char *doing, struct rpc_error *error)
 {
 	const char *path = store->path;
@@ -78,10 +93,10 @@ int store_error(const struct store *store, int rc, const char *doing, struct rpc
 		return -ENOMEM;
 	default:
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s cannot be %s (%s: %s); look after the disk, the kernel's log may say "
+			"%s cannot be %s (%s%s%s); look after the disk, the kernel's log may say "
 			"more, and try again",
-			path, doing, sqlite3_errmsg(store->db),
-			strerror(sqlite3_system_errno(store->db)));
+			path, doing, sqlite3_errmsg(store->db), system_error(store) ? ": " : "",
+			system_error(store) ? strerror(system_error(store)) : "");
 		return -EIO;
 	}
 }
@@ -115,18 +130,22 @@ static int check_integrity(struct store *store, struct rpc_error *error)
 	sqlite3_stmt *statement = NULL;
 	int rc = sqlite3_prepare_v2(store->db, "PRAGMA integrity_check(1)", -1, &statement, NULL);
 	const char *text = "";
+	const char *line = NULL;
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW)
 		text = (const char *)sqlite3_column_text(statement, 0);
+	// In front of some there is "*** in database main ***".
+	line = text && *text == '*' ? strchr(text, '\n') : NULL;
+	line = line ? line + 1 : text ? text : "?";
 	if (rc != SQLITE_ROW) {
 		rc = store_error(store, rc, "read", error);
 	} else if (!text || strcmp(text, "ok") != 0) {
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
-			"%s is damaged (%s); put a backup in its place, or move it and its log "
+			"%s is damaged (%.*s); put a backup in its place, or move it and its log "
 			"(-wal) away to begin with an empty switch",
-			store->path, text ? text : "?");
+			store->path, (int)strcspn(line, "\n"), line);
 		rc = -EIO;
 	} else {
 		rc = 0;

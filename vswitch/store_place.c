@@ -181,6 +181,18 @@ static int make_file(const char *path, struct rpc_error *error)
 	return rc;
 }
 
+// SQLite would open it for reading, and fail later with less to say.
+static int check_writable(const char *path, struct rpc_error *error)
+{
+	if (access(path, W_OK) == 0)
+		return 0;
+	rpc_error_set(error, RPC_INTERNAL_ERROR,
+		"%s cannot be written (%s); check that the file and its directory are writable for "
+		"this user",
+		path, strerror(errno));
+	return -EACCES;
+}
+
 int store_prepare_place(const char *path, struct rpc_error *error)
 {
 	struct stat about;
@@ -201,7 +213,7 @@ int store_prepare_place(const char *path, struct rpc_error *error)
 			path);
 		return -EIO;
 	}
-	return 0;
+	return check_writable(path, error);
 }
 
 // --- While it is open ---

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vswitch/vsctl_print.h"
 #include "vswitch/vsctl_tables.h"
@@ -282,6 +283,24 @@ static bool prepare_fdb_flush(struct vsctl_request *request, struct rpc_error *e
 	return vsctl_call_add(request, "fdb.flush", params);
 }
 
+// vswitchd is in another directory.
+static bool prepare_backup(struct vsctl_request *request, struct rpc_error *error)
+{
+	const char *file = request->argv[0];
+	char *directory = *file == '/' ? strdup("") : getcwd(NULL, 0);
+	bool good = directory != NULL;
+
+	if (good)
+		vsctl_call_add(request, "db.backup",
+			json_pack("{s:s++}", "file", directory, *file == '/' ? "" : "/", file));
+	else
+		rpc_error_set(error, RPC_INVALID_PARAMS,
+			"\"%s\": give the whole path: the directory that this is in is unknown: %s",
+			file, strerror(errno));
+	free(directory);
+	return good;
+}
+
 static bool prepare_rpc(struct vsctl_request *request, struct rpc_error *error)
 {
 	json_error_t json_error;
@@ -360,6 +379,8 @@ static const struct vsctl_command commands[] = {
 		prepare_fdb_stats, vsctl_print_fdb_stats},
 	{{"fdb/flush", "BRIDGE [PORT]", 1, 2, "Forget learned MAC addresses"}, prepare_fdb_flush,
 		NULL},
+	{{"backup", "FILE", 1, 1, "Write a copy of the database to a file that is not there yet"},
+		prepare_backup, NULL},
 	{{"info", "", 0, 0, "State of the daemons"}, prepare_info, vsctl_print_tree},
 	{{"version", "", 0, 0, "Versions of vsctl and of the daemons"}, prepare_info,
 		vsctl_print_versions},

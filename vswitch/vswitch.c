@@ -15,11 +15,18 @@ static bool load_row(void *context, const char *table, const char *uuid, json_t 
 	enum schema_table_id id;
 	int rc;
 
-	if (schema_table_find(table, &id, error) < 0)
+	if (schema_table_find(table, &id, error) < 0) {
+		rpc_error_set(error, RPC_INTERNAL_ERROR,
+			"%s: row %s is of \"%s\", which is no table of this version; put a backup "
+			"in "
+			"the file's place",
+			store_path(vs->store), uuid, table);
 		return false;
+	}
 	rc = model_load(vs->model, id, uuid, columns);
 	if (rc)
-		rpc_error_set(error, RPC_INTERNAL_ERROR, "%s: row %s of %s: %s",
+		rpc_error_set(error, RPC_INTERNAL_ERROR,
+			"%s: row %s of %s: %s; put a backup in the file's place",
 			store_path(vs->store), uuid, table, strerror(-rc));
 	return rc == 0;
 }

@@ -543,6 +543,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); // a limit of file sizes is an error of writing, no reason to die
 	daemon.vs.started_ms = clock_steady_ms();
 	if (!load_configuration(&daemon, &options)) {
 		clients_end(&daemon.clients);

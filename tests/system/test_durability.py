@@ -12,34 +12,13 @@ import time
 
 import pytest
 from turnout import changes
-from turnout.changes import Bridge, Changes, State, difference
-from turnout.frames import Ether, IP, UDP, write_pcap
-from turnout.rpc import RpcClient
+from turnout.changes import Changes, difference, make_first
 from turnout.waiting import wait_until
 
 KILLS = int(os.environ.get("TURNOUT_KILLS", "20"))
 CHANGES = int(os.environ.get("TURNOUT_CHANGES", "400"))
 SEED = int(os.environ.get("TURNOUT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 UNAVAILABLE = -32020
-
-
-def make_first(switch, directory):
-    """The bridge with traffic: a pcap file without end into a null port."""
-    frames = [Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(dst=f"10.0.0.{n}")
-              / UDP(sport=n, dport=9) for n in range(changes.MATCHES)]
-    source = write_pcap(directory / "in.pcap", frames)
-    state, bridge = State(), Bridge()
-    devargs = {"in0": f"net_pcap0,rx_pcap={source},infinite_rx=1", "out0": "net_null0,no-rx=1"}
-    switch.rpc("bridge.add", name=changes.FIRST, fail_mode="secure")
-    for name, number in changes.FIRST_PORTS.items():
-        switch.rpc("port.add", bridge=changes.FIRST, name=name, type="dpdk", ofport=number,
-                   options={"devargs": devargs[name]})
-        bridge.ports[name] = ("dpdk", number, (("devargs", devargs[name]),), None, ())
-    bridge.flows.update(changes.FIRST_FLOWS)
-    switch.rpc("flow.replace", bridge=changes.FIRST,
-               flows=[changes.flow_text(*flow) for flow in bridge.flows.items()])
-    state.bridges[changes.FIRST] = bridge
-    return state
 
 
 class Torture:
@@ -133,7 +112,7 @@ class Torture:
             (70, 15, 8, 7))[0]
         transactions = self.draw(count if victims == ("vswitchd",) else 1)
         usual = self.usual.get(self.kind(transactions), 0.005)
-        before = self.out_packets()
+        before = changes.out_packets(self.switch)
         self.send(transactions)
         time.sleep(self.random.uniform(0, 1.3 * usual))
         for victim in victims:
@@ -145,7 +124,7 @@ class Torture:
             self.restart()
         self.check(states)
         if "datapathd" not in victims:
-            wait_until(lambda: self.out_packets() > before, "frames to go on")
+            wait_until(lambda: changes.out_packets(self.switch) > before, "frames to go on")
 
     def kill(self, daemon):
         if daemon == "vswitchd":
@@ -181,17 +160,6 @@ class Torture:
 
     # Looking
 
-    def datapath(self, read):
-        client = RpcClient(self.switch.path("datapathd.sock"))
-        try:
-            return read(client.call)
-        finally:
-            client.close()
-
-    def out_packets(self):
-        return self.datapath(lambda rpc: rpc("port.status", name="out0"))[0][
-            "statistics"]["tx_packets"]
-
     def has_datapath(self):
         """vswitchd is connected, and not still to the one that is dead."""
         datapath = self.client.call("system.info")["datapath"]
@@ -215,7 +183,7 @@ class Torture:
         self.check_counters()
 
     def agreement(self, state):
-        lines = difference(state.in_force(), self.datapath(changes.of_datapathd))
+        lines = difference(state.in_force(), changes.ask_datapathd(self.switch, changes.of_datapathd))
         assert not lines, "\n".join(lines)
         return True
 
@@ -226,8 +194,9 @@ class Torture:
         state.touched = frozenset()
 
     def check_counters(self):
-        instance = self.datapath(lambda rpc: rpc("datapath.info"))["instance"]
-        now = self.datapath(changes.counters)
+        instance = changes.ask_datapathd(
+            self.switch, lambda rpc: rpc("datapath.info"))["instance"]
+        now = changes.ask_datapathd(self.switch, changes.counters)
         if instance == self.instance:
             back = {flow: (packets, now.get(flow)) for flow, packets in self.packets.items()
                     if now.get(flow, -1) < packets}

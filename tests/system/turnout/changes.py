@@ -7,6 +7,9 @@ of each daemon, to be compared with the model's.
 """
 import random
 
+from .frames import Ether, IP, UDP, write_pcap
+from .rpc import RpcClient
+
 FIRST = "br0"  # is always there, with the ports that have traffic
 FIRST_PORTS = {"in0": 1, "out0": 2}
 # Flows of FIRST that no change touches, and that the traffic hits.
@@ -162,6 +165,21 @@ def of_datapathd(rpc):
     return bridges
 
 
+def ask_datapathd(switch, read):
+    """read(rpc) with a connection to datapathd, which is there when vswitchd is not."""
+    client = RpcClient(switch.path("datapathd.sock"))
+    try:
+        return read(client.call)
+    finally:
+        client.close()
+
+
+def out_packets(switch):
+    """How many frames have come through."""
+    return ask_datapathd(switch, lambda rpc: rpc("port.status", name="out0"))[0][
+        "statistics"]["tx_packets"]
+
+
 def counters(rpc):
     """{(bridge, key): packets} of all flows, from datapathd."""
     found = {}
@@ -181,6 +199,27 @@ def difference(wanted, found, path=""):
             lines += difference(wanted.get(key), found.get(key), f"{path}/{key}")
         return lines[:5]
     return [] if wanted == found else [f"{path}: wanted {wanted!r}, found {found!r}"]
+
+
+# --- The beginning ---
+
+def make_first(switch, directory):
+    """Make the bridge with traffic, a pcap file without end into a null port; the state then."""
+    frames = [Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(dst=f"10.0.0.{n}")
+              / UDP(sport=n, dport=9) for n in range(MATCHES)]
+    source = write_pcap(directory / "in.pcap", frames)
+    state, bridge = State(), Bridge()
+    devargs = {"in0": f"net_pcap0,rx_pcap={source},infinite_rx=1", "out0": "net_null0,no-rx=1"}
+    switch.rpc("bridge.add", name=FIRST, fail_mode="secure")
+    for name, number in FIRST_PORTS.items():
+        switch.rpc("port.add", bridge=FIRST, name=name, type="dpdk", ofport=number,
+                   options={"devargs": devargs[name]})
+        bridge.ports[name] = ("dpdk", number, (("devargs", devargs[name]),), None, ())
+    bridge.flows.update(FIRST_FLOWS)
+    switch.rpc("flow.replace", bridge=FIRST,
+               flows=[flow_text(*flow) for flow in bridge.flows.items()])
+    state.bridges[FIRST] = bridge
+    return state
 
 
 # --- Changes ---

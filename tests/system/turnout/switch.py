@@ -28,9 +28,10 @@ class Result:
 
 
 class Switch:
-    def __init__(self, configuration="", pmd_mask=PMD_MASK, memory=None, start=True):
+    def __init__(self, configuration="", pmd_mask=PMD_MASK, memory=None, start=True,
+                 database=None):
         """`configuration` is YAML; without it, datapathd gets `memory` MiB, and huge pages if
-        there are any."""
+        there are any. `database` is the file's path, in the run directory if not given."""
         self.rundir = tempfile.mkdtemp(prefix="turnout-", dir="/tmp")
         self.vswitchd = None
         self.pmd_mask = pmd_mask
@@ -41,6 +42,8 @@ class Switch:
             configuration = f"datapathd:\n    memory: {memory}\n"
             if not free_hugepages():
                 configuration += "    huge_pages: no\n"
+        if database:
+            configuration += f"database:\n    path: {database}\n"
         with open(self.path("turnout.yaml"), "w", encoding="utf-8") as file:
             file.write(configuration)
         ALL.append(self)

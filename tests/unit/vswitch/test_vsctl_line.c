@@ -139,6 +139,7 @@ static const struct example examples[] = {
 		"{'method':'db.list','params':{'table':'Interface','record':'b',"
 		"'columns':['name','ofport']}}]"},
 	{"fdb/stats-show|br0", "[{'method':'fdb.stats','params':{'bridge':'br0'}}]"},
+	{"backup|/a/b c.db", "[{'method':'db.backup','params':{'file':'/a/b c.db'}}]"},
 	{"fdb/flush|br0|p0", "[{'method':'fdb.flush','params':{'bridge':'br0','port':'p0'}}]"},
 	{"exit", "[{'method':'system.exit','params':{}}]"},
 	{"exit|datapath", "[{'method':'system.exit','params':{'datapath':true}}]"},
