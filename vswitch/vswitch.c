@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vswitch/vswitch.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "vswitch/flows.h"
 #include "vswitch/model_edit.h"
 #include "vswitch/sync.h"
 #include "vswitch/transaction.h"
+
+static bool is_uuid(const char *text)
+{
+	return strlen(text) == UUID_SIZE - 1 && strspn(text, "0123456789abcdef-") == UUID_SIZE - 1;
+}
 
 static bool load_row(void *context, const char *table, const char *uuid, json_t *columns,
 	struct rpc_error *error)
@@ -23,7 +29,7 @@ static bool load_row(void *context, const char *table, const char *uuid, json_t 
 			store_path(vs->store), uuid, table);
 		return false;
 	}
-	rc = model_load(vs->model, id, uuid, columns);
+	rc = is_uuid(uuid) ? model_load(vs->model, id, uuid, columns) : -EINVAL;
 	if (rc)
 		rpc_error_set(error, RPC_INTERNAL_ERROR,
 			"%s: row %s of %s: %s; put a backup in the file's place",
@@ -80,6 +86,15 @@ static bool references_hold(struct vswitch *vs, struct rpc_error *error)
 	return true;
 }
 
+// Errors are one line in the log, and what they quote of a damaged file may be anything.
+static void make_line(struct rpc_error *error)
+{
+	for (char *at = error->message; *at; at++) {
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+	}
+}
+
 bool vswitch_open(struct vswitch *vs, const char *database, struct rpc_error *error)
 {
 	struct store_reader reader = {
@@ -94,8 +109,11 @@ bool vswitch_open(struct vswitch *vs, const char *database, struct rpc_error *er
 		return false;
 	}
 	vs->store = store_open(database, error);
-	return vs->store && store_read(vs->store, &reader, error) == 0 &&
-	       references_hold(vs, error) && flows_loaded(vs, error) && make_root(vs, error);
+	if (vs->store && store_read(vs->store, &reader, error) == 0 && references_hold(vs, error) &&
+		flows_loaded(vs, error) && make_root(vs, error))
+		return true;
+	make_line(error);
+	return false;
 }
 
 void vswitch_close(struct vswitch *vs)

@@ -3,7 +3,7 @@
 // Writes inputs to start from. fuzz_seeds DIRECTORY FRONT: the frames of the unit tests with FRONT
 // zero bytes in front of each, 2 for fuzz_packet, 1 for fuzz_packet_write. fuzz_seeds DIRECTORY
 // objects: groups and meters for fuzz_objects. fuzz_seeds DIRECTORY rings: guests that do as they
-// should for fuzz_rings.
+// should for fuzz_rings. fuzz_seeds DIRECTORY store: edits of databases for fuzz_store.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,15 +174,48 @@ static int write_rings(const char *directory)
 	return status;
 }
 
+// --- Databases ---
+
+// The first byte is the kind, the first letter of a line the place, as in fuzz_store.c.
+static const char *const databases[] = {
+	"\004P{\"name\": \"br0\", \"ports\": []}\nU{\"name\": \"br1\", \"ports\": [\"x\"]}\n",
+	"\004Q{\"name\": \"p0\", \"interfaces\": [1, {}], \"tag\": \"5\", \"trunks\": {}}\n",
+	"\004R{\"name\": 5, \"type\": [], \"ofport\": -1, \"options\": {\"a\": null}}\n",
+	"\004S{\"bridges\": 7, \"other_config\": {\"pmd-cpu-mask\": []}}\nTNowhere\n",
+	"\004Vtable=3,actions=group:7\nWgroup_id=5,type=select,bucket=actions=group:5\n",
+	"\004Xmeter=2,kbps,bands=type=drop,rate=5\nYgroup\nZbr0\n[-5\n\\99999999999\n]7\n^-1\n",
+	"\004[text\n]4294967301\n\\0\n_x\n",
+	"\002\003\001\001\022\001\001\001\001\003\001\001\144abcd",
+	"\002\037\001\060\005abcdefghijklmnopqrstuvwxyzabcdef",
+	"\003\203\001\001\022abcd\203\001\060\005abcd\003\001\040\001abcd",
+	"\001\067\177\006\202",
+	"\005SQLite format 3",
+};
+
+static int write_databases(const char *directory)
+{
+	int status = 0;
+
+	for (unsigned i = 0; status == 0 && i < sizeof(databases) / sizeof(databases[0]); i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "store-%u", i);
+		status = write_seed(directory, name, "", 0, databases[i], strlen(databases[i]));
+	}
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3) {
-		fprintf(stderr, "Usage: fuzz_seeds DIRECTORY FRONT|objects|rings\n");
+		fprintf(stderr, "Usage: fuzz_seeds DIRECTORY FRONT|objects|rings|store\n");
 		return 2;
 	}
 	if (strcmp(argv[2], "objects") == 0)
 		return write_objects(argv[1]);
 	if (strcmp(argv[2], "rings") == 0)
 		return write_rings(argv[1]);
+	if (strcmp(argv[2], "store") == 0)
+		return write_databases(argv[1]);
 	return write_frames(argv[1], strtoul(argv[2], NULL, 10));
 }
