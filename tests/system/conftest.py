@@ -28,6 +28,7 @@ def bridge(switch):
     switch.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "fail_mode=secure")
     yield "br0"
     switch.vsctl("--if-exists", "del-br", "br0")
+    switch.assert_accounted()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -100,9 +100,38 @@ class Switch:
             wait_until(lambda: not is_running(pid), f"{daemon} to end", 15)
         return pid
 
+    def assert_accounted(self):
+        """Every packet that came, and every copy, was sent or dropped for a reason, exactly, over
+        the life of this datapathd. Only when no port is left does nothing move any more."""
+        client = RpcClient(self.path("datapathd.sock"))
+        try:
+            if client.call("port.status"):
+                return
+            info = client.call("datapath.info")
+        finally:
+            client.close()
+        parts = [info["removed"], info["packet_outs"]]
+        came = sum(part["rx_packets"] + part["copies"] for part in parts)
+        went = sum(part["tx_packets"] + sum(part["drops"].values()) for part in parts)
+        assert came == went, f"{came} packets and copies, {went} sent and dropped: {parts}"
+
+    def clear(self):
+        """Delete all bridges, and see that all packets are accounted for."""
+        for bridge in self.rpc("bridge.list"):
+            self.rpc("bridge.del", name=bridge)
+        self.assert_accounted()
+
     def stop(self):
         """Stop both daemons, first politely; remove the run directory."""
+        lost = None
         try:
+            if self.pid_of("vswitchd") and self.pid_of("datapathd"):
+                try:
+                    self.clear()
+                except (OSError, ValueError, RpcError):
+                    pass  # one that is ill
+                except AssertionError as error:
+                    lost = error
             if self.vswitchd and self.vswitchd.poll() is None:
                 try:
                     self.rpc("system.exit", datapath=True)
@@ -128,6 +157,8 @@ class Switch:
             shutil.rmtree(self.rundir, ignore_errors=True)
         # With TURNOUT_BUILD=build-asan the daemons say more.
         assert not SANITIZER.search(everything), everything[-6000:]
+        if lost:
+            raise lost
 
     def __enter__(self):
         return self
