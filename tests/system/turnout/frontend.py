@@ -97,8 +97,9 @@ class Ring:
 
 class Frontend:
     def __init__(self, path, features=PROTOCOL | VERSION_1 | MERGEABLE, pairs=1, size=64,
-                 listener=None):
-        """`listener`: a socket that listens at the path, for the switch to call."""
+                 listener=None, wait=15.0):
+        """`listener`: a socket that listens at the path, for the switch to call; otherwise it may
+        take so many seconds until the switch listens."""
         self.features, self.size = features, size
         self.file = os.memfd_create("guest")
         os.ftruncate(self.file, MEMORY)
@@ -108,7 +109,7 @@ class Frontend:
             self.socket = listener.accept()[0]
         else:
             self.socket = socket.socket(socket.AF_UNIX)
-            wait_until(lambda: self.socket.connect_ex(path) == 0, f"{path} to listen")
+            wait_until(lambda: self.socket.connect_ex(path) == 0, f"{path} to listen", wait)
         self.socket.settimeout(20)
         self.rings, place = [], 0
         for index in range(2 * pairs):

@@ -210,6 +210,12 @@ class Switch:
                 if attempt == 2:
                     raise
 
+    def connection(self):
+        """The connection that rpc() keeps open."""
+        if self._rpc is None:
+            self._rpc = self.connect()
+        return self._rpc
+
     def _drop_rpc(self):
         if self._rpc:
             self._rpc.close()
