@@ -11,6 +11,7 @@
 
 #include "datapath/builder.h"
 #include "datapath/log.h"
+#include "datapath/mbuf_pool.h"
 #include "datapath/packet_in.h"
 #include "datapath/port_vhost.h"
 #include "datapath/pmd.h"
@@ -76,6 +77,16 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 	rcu_drain(&datapath->rcu);
 }
 
+// Once more when there are enough again: a thread that found no buffer may sleep by now.
+static void buffers_look(struct datapath *datapath)
+{
+	bool low = mbuf_pools_low();
+
+	if (low || datapath->mbufs_low)
+		pmd_reclaim_all(datapath);
+	datapath->mbufs_low = low;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
 	struct datapath *datapath = context;
@@ -86,6 +97,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 		pmd_loads_sample(datapath);
 	if (datapath->ticks % (1000 / TICK_MS) == 0)
 		pmd_perf_log(datapath);
+	buffers_look(datapath);
 	learn_drain(datapath);
 	bridges_age(datapath);
 	builder_step(datapath->builder, datapath);

@@ -37,22 +37,23 @@ struct datapath {
 	// Control only.
 	struct bridge *bridges[BRIDGES_MAX];
 	struct port *ports[PORTS_MAX];
-	struct pmd *pmds[PIPELINE_READERS];     // by slot; NULL: no such thread now
-	bool slots_used[PIPELINE_READERS];      // a thread had or has it: readers and slots exist
-	struct poll_wanted *wanted;             // NULL: no plan was set
-	struct port_counters removed;           // of ports that are gone
+	struct pmd *pmds[PIPELINE_READERS];      // by slot; NULL: no such thread now
+	bool slots_used[PIPELINE_READERS];       // a thread had or has it: readers and slots exist
+	struct poll_wanted *wanted;              // NULL: no plan was set
+	struct port_counters removed;            // of ports that are gone
 	struct port_counters packet_outs_before; // of PMD threads that are gone
-	struct builder *builder;                // of classifiers
-	struct event *wake_event;               // wake_fd
-	struct event *tick_event, *learn_event; // timers
+	struct builder *builder;                 // of classifiers
+	struct event *wake_event;                // wake_fd
+	struct event *tick_event, *learn_event;  // timers
 	unsigned ticks;
+	bool mbufs_low; // at the last tick
 	bool exiting;
 	// Shared.
 	struct rcu rcu;
 	int wake_fd;
-	bool ports_changed;  // any thread sets, control clears
+	bool ports_changed;      // any thread sets, control clears
 	bool packet_in_sleeping; // control: no PMD has woken us since we sent all events
-	bool learn_sleeping; // control: no PMD has woken us since we found nothing to learn
+	bool learn_sleeping;     // control: no PMD has woken us since we found nothing to learn
 };
 
 // False with *error. `datapath` is zero but for what is set once; the server comes later.

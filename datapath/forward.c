@@ -468,6 +468,30 @@ void forward_packet_out(struct pmd *pmd)
 	__atomic_store_n(&pmd->packet_out, NULL, __ATOMIC_RELEASE);
 }
 
+static void bridge_reclaim(struct pmd *pmd, const struct bridge *bridge)
+{
+	for (unsigned number = 0; number <= OFPORT_MAX; number++) {
+		struct port *port = __atomic_load_n(&bridge->ports[number], __ATOMIC_ACQUIRE);
+
+		if (port && port->ops->tx_reclaim)
+			port->ops->tx_reclaim(port, pmd->slot);
+	}
+}
+
+void forward_reclaim(struct pmd *pmd, const struct poll_list *list)
+{
+	__atomic_store_n(&pmd->reclaim, false, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct bridge *bridge = list->entries[i].bridge;
+		bool done = false;
+
+		for (size_t before = 0; before < i && !done; before++)
+			done = list->entries[before].bridge == bridge;
+		if (!done)
+			bridge_reclaim(pmd, bridge);
+	}
+}
+
 // Cycles of the flush belong to the queues whose packets it sent, by their share.
 static void flush_account(struct poll_list *list, uint64_t cycles, uint64_t packets)
 {

@@ -18,5 +18,9 @@
 // stamp of the round's beginning; returns that of its end.
 uint64_t forward_round(struct pmd *pmd, struct poll_list *list, uint64_t start);
 
+// Free what the transmit queues have sent of the ports that packets of `list` can go to, and clear
+// pmd->reclaim.
+void forward_reclaim(struct pmd *pmd, const struct poll_list *list);
+
 // Run and send what pmd->packet_out has, and clear it.
 void forward_packet_out(struct pmd *pmd);

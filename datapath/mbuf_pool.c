@@ -123,6 +123,31 @@ struct rte_mempool *mbuf_pool_get(
 	return pool->mempool;
 }
 
+unsigned mbuf_pools_of_guests(void)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < mbuf_pools.count; i++) {
+		if (mbuf_pools.pools[i].use == MBUF_GUESTS)
+			sum += mbuf_pools.pools[i].mempool->size;
+	}
+	return sum;
+}
+
+// What threads have in their caches counts as free, though others cannot have it: so it is compared
+// with more than a few.
+bool mbuf_pools_low(void)
+{
+	bool low = false;
+
+	for (unsigned i = 0; i < mbuf_pools.count && !low; i++) {
+		const struct rte_mempool *mempool = mbuf_pools.pools[i].mempool;
+
+		low = rte_mempool_avail_count(mempool) < mempool->size / 8;
+	}
+	return low;
+}
+
 void mbuf_pools_destroy(void)
 {
 	while (mbuf_pools.count > 0)

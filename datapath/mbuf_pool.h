@@ -46,4 +46,10 @@ struct rte_mempool *mbuf_pool_get(
 // Would the two MTUs be served by the same pool?
 bool mbuf_pool_same(uint16_t mtu, uint16_t other_mtu);
 
+// Buffers of guests that there are, on all nodes; 0: none were needed yet.
+unsigned mbuf_pools_of_guests(void);
+
+// Is there a pool of which nearly all buffers are in use?
+bool mbuf_pools_low(void);
+
 void mbuf_pools_destroy(void); // no port and no packet left

@@ -42,6 +42,8 @@ static void *pmd_main(void *argument)
 		tsc = forward_round(pmd, list, tsc);
 		if (unlikely(__atomic_load_n(&pmd->packet_out, __ATOMIC_ACQUIRE)))
 			forward_packet_out(pmd);
+		if (unlikely(__atomic_load_n(&pmd->reclaim, __ATOMIC_RELAXED)))
+			forward_reclaim(pmd, list);
 		if (unlikely(tsc - pmd->busy_tsc > list->idle_cycles))
 			tsc = pmd_doze(pmd, list, tsc);
 		rcu_reader_quiescent(rcu, pmd->slot);
@@ -311,6 +313,16 @@ static void pmd_stop(struct pmd *pmd)
 	datapath->pmds[pmd->slot] = NULL;
 	log_info("PMD thread stopped on core %u", pmd->core);
 	pmd_free(pmd);
+}
+
+void pmd_reclaim_all(struct datapath *datapath)
+{
+	for (unsigned slot = 0; slot < PIPELINE_READERS; slot++) {
+		if (!datapath->pmds[slot])
+			continue;
+		__atomic_store_n(&datapath->pmds[slot]->reclaim, true, __ATOMIC_RELEASE);
+		pmd_wake(datapath->pmds[slot]);
+	}
 }
 
 void pmd_stop_all(struct datapath *datapath)

@@ -41,7 +41,7 @@ struct poll_entry {
 	uint16_t queue;
 	uint16_t number; // of the port
 	// The thread's own.
-	uint32_t round_packets;    // of the present round
+	uint32_t round_packets; // of the present round
 	struct fair_queue fair;
 	struct wake_source source; // of the last time that it was armed
 	bool silent;               // nothing wakes the thread
@@ -83,6 +83,7 @@ struct pmd {
 	struct poll_list *list __rte_cache_aligned;
 	bool stop;
 	struct packet_out *packet_out; // control leaves one, the thread clears it
+	bool reclaim;                  // control sets, the thread clears: see pmd_reclaim_all()
 	struct pmd_perf *perf;         // the thread's, or NULL: not measured
 	// The thread's own; control reads the counters.
 	struct pmd_counters counters __rte_cache_aligned;
@@ -118,6 +119,10 @@ bool pmd_plan_set(struct datapath *datapath, struct poll_wanted *wanted, struct 
 void pmd_wake(const struct pmd *pmd);
 // All of them: what they wait for may have changed.
 void pmd_wake_all(const struct datapath *datapath);
+
+// Packet buffers are short: have all threads free what their transmit queues have sent, and look at
+// their queues.
+void pmd_reclaim_all(struct datapath *datapath);
 
 // Ports or their queues came or went: bring the poll plans up to date. When it returns, no thread
 // polls a queue that is not there or paused any more.

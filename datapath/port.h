@@ -143,6 +143,11 @@ struct port_ops {
 	// time to tell the receiver. After each round in which there was anything.
 	void (*tx_done)(struct port *port, unsigned slot);
 
+	// PMD threads; may be NULL. Packet buffers are short: free those that the slot's transmit
+	// queue has sent, as far as the driver can. Drivers do it late, some only when the next
+	// packets come, which may need a buffer.
+	void (*tx_reclaim)(struct port *port, unsigned slot);
+
 	// PMD threads; both may be NULL. The thread that polls the queue is about to sleep: packets
 	// that come from now on are to wake it, by what is said in *source. And it polls again,
 	// whether it has slept or not: until it does, `source` may wake it any number of times.

@@ -67,6 +67,21 @@ static uint16_t tx_burst(struct port *port, unsigned slot, struct rte_mbuf *mbuf
 	return sent;
 }
 
+static void tx_reclaim(struct port *port, unsigned slot)
+{
+	struct port_dpdk *dpdk = dpdk_of(port);
+	uint16_t queue = dpdk->tx_queue[slot];
+	bool shared = __atomic_load_n(&port->tx_shared, __ATOMIC_RELAXED);
+
+	if (shared)
+		rte_spinlock_lock(&dpdk->tx_locks[queue]);
+	// Many a driver without this cleans up when it is asked to send, whatever that is.
+	if (rte_eth_tx_done_cleanup(dpdk->id, queue, 0) == -ENOTSUP)
+		rte_eth_tx_burst(dpdk->id, queue, NULL, 0);
+	if (shared)
+		rte_spinlock_unlock(&dpdk->tx_locks[queue]);
+}
+
 static void rx_arm(struct port *port, uint16_t queue, struct wake_source *source)
 {
 	dpdk_wake_arm(&dpdk_of(port)->wake, queue, source);
@@ -287,6 +302,27 @@ static bool device_prepare(
 	return port->pool && device_begin(dpdk, error);
 }
 
+// Some drivers keep what they have sent until their ring is full. If all rings together have room
+// for nearly all buffers of guests, there may come a time when guests have none, and nothing can be
+// sent that would free some.
+static void rings_check(struct port_dpdk *dpdk)
+{
+	struct datapath *datapath = dpdk->port.datapath;
+	unsigned room = dpdk->n_txq * dpdk->n_txq_desc, buffers = mbuf_pools_of_guests();
+
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		struct port *port = datapath->ports[i];
+
+		if (port && port->ops == dpdk->port.ops && port != &dpdk->port)
+			room += dpdk_of(port)->n_txq * dpdk_of(port)->n_txq_desc;
+	}
+	if (buffers > 0 && room > buffers / 4 * 3)
+		log_warning("transmit rings of devices have room for %u packet buffers, and guests "
+			    "have %u: they may run out; have fewer descriptors or queues "
+			    "(n_txq_desc, n_txq) or more buffers (datapathd --mbufs)",
+			room, buffers);
+}
+
 static void device_close(struct port_dpdk *dpdk)
 {
 	rte_eth_dev_callback_unregister(dpdk->id, RTE_ETH_EVENT_INTR_LSC, on_device_event, dpdk);
@@ -311,6 +347,7 @@ static bool open_port(
 		device_close(dpdk);
 		return false;
 	}
+	rings_check(dpdk);
 	rte_eth_dev_callback_register(dpdk->id, RTE_ETH_EVENT_INTR_LSC, on_device_event, dpdk);
 	rte_eth_dev_callback_register(dpdk->id, RTE_ETH_EVENT_INTR_RMV, on_device_event, dpdk);
 	return true;
@@ -468,6 +505,7 @@ const struct port_ops port_dpdk_ops = {
 	.set_options = set_options,
 	.rx_burst = rx_burst,
 	.tx_burst = tx_burst,
+	.tx_reclaim = tx_reclaim,
 	.rx_arm = rx_arm,
 	.rx_disarm = rx_disarm,
 	.view = view,

@@ -283,6 +283,10 @@ void vhost_rx_arm(struct port *port, uint16_t queue, struct wake_source *source)
 	// Either we see what the guest has made available, or it sees that we want to hear of it.
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	*source = (struct wake_source){WAKE_BY_DESCRIPTOR, from->kick, true, from->kick_serial};
+	// What is there is found by the last look, unless there was no buffer for it. The guest
+	// will say nothing more of it.
+	if (!vhost_ring_is_empty(&from->frames.ring))
+		source->kind = WAKE_BY_TIME;
 }
 
 void vhost_rx_disarm(struct port *port, uint16_t queue)
