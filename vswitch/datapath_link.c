@@ -390,6 +390,17 @@ bool datapath_link_check(struct datapath_link *link)
 	return link->client != NULL;
 }
 
+void datapath_link_listen(struct datapath_link *link, int timeout_ms)
+{
+	struct pollfd wait = {.events = POLLIN};
+
+	if (!link->client)
+		return;
+	wait.fd = rpc_client_fd(link->client);
+	if (poll(&wait, 1, timeout_ms) > 0)
+		datapath_link_check(link);
+}
+
 const char *datapath_link_problem(struct datapath_link *link)
 {
 	const char *problem = *link->problem ? link->problem : "datapathd was not asked yet";

@@ -70,6 +70,9 @@ json_t *datapath_link_call(
 bool datapath_link_apply(struct datapath_link *link, const char *bridge, json_t *operations,
 	struct rpc_error *error);
 
+// Wait until datapathd tells something, or the time is over.
+void datapath_link_listen(struct datapath_link *link, int timeout_ms);
+
 // --- A successor (handover.h) ---
 
 // A link to a datapathd that is to take over from the one of `link`, which it starts once, with

@@ -12,6 +12,7 @@
 #include "vswitch/log.h"
 #include "vswitch/sync.h"
 
+#define LISTEN_MS 20   // for news of ports
 #define END_MS 3000    // for the old process to end
 #define SETTLE_MS 1000 // for a call to a process that was left behind
 
@@ -91,8 +92,10 @@ static bool ports_wait(struct handover *handover, struct rpc_error *error)
 		status = datapath_link_call(handover->next, "port.status", NULL, error);
 		up = status && ports_up(handover, status);
 		json_decref(status);
-	} while (
-		status && !up && clock_steady_ms() - begin < handover->wait_ms && usleep(500) == 0);
+		// It tells of ports that change; asking all the time would hold up guests.
+		if (status && !up)
+			datapath_link_listen(handover->next, LISTEN_MS);
+	} while (status && !up && clock_steady_ms() - begin < handover->wait_ms);
 	return status != NULL;
 }
 
