@@ -10,7 +10,26 @@
 #include "datapath/mbuf_tail.h"
 
 #define TX_RETRIES 8 // while the guest makes room
+#define RARP_LENGTH (sizeof(struct rte_ether_hdr) + sizeof(struct rte_arp_hdr))
 #define TX_ASIDE 4   // times that long packets make way for shorter ones, in one burst
+
+// What a guest that has moved here would say itself if it could: at which port its address is.
+static __attribute__((cold, noinline)) uint16_t announce_receive(
+	struct port_vhost *vhost, struct rte_mbuf *mbufs[])
+{
+	struct rte_ether_addr mac;
+
+	memcpy(mac.addr_bytes, vhost->announce_mac, sizeof(mac.addr_bytes));
+	if (!__atomic_exchange_n(&vhost->announce, false, __ATOMIC_ACQ_REL))
+		return 0;
+	mbufs[0] = rte_net_make_rarp_packet(vhost->port.pool, &mac);
+	if (!mbufs[0])
+		return 0;
+	// Which leaves in its padding what was in the buffer before: another guest's frame.
+	memset(rte_pktmbuf_mtod_offset(mbufs[0], void *, RARP_LENGTH), 0,
+		mbufs[0]->data_len - RARP_LENGTH);
+	return 1;
+}
 
 // --- Packets, by the library ---
 
@@ -25,6 +44,8 @@ static __attribute__((noinline)) uint16_t library_receive(
 
 	if (library < 0)
 		return 0;
+	if (unlikely(__atomic_load_n(&vhost->announce, __ATOMIC_ACQUIRE)))
+		return announce_receive(vhost, mbufs);
 	if (unlikely(!__atomic_load_n(&rx->quiet, __ATOMIC_RELAXED))) {
 		__atomic_store_n(&rx->quiet, true, __ATOMIC_RELAXED);
 		rte_vhost_enable_guest_notification(library, ring, 0);
@@ -68,19 +89,6 @@ static inline void queue_tell(struct vhost_queue *queue)
 {
 	if (vhost_queue_wants_telling(queue))
 		vhost_queue_tell(queue);
-}
-
-// What a guest that has moved here would say itself if it could: at which port its address is.
-static __attribute__((cold, noinline)) uint16_t announce_receive(
-	struct port_vhost *vhost, struct rte_mbuf *mbufs[])
-{
-	struct rte_ether_addr mac;
-
-	memcpy(mac.addr_bytes, vhost->announce_mac, sizeof(mac.addr_bytes));
-	if (!__atomic_exchange_n(&vhost->announce, false, __ATOMIC_ACQ_REL))
-		return 0;
-	mbufs[0] = rte_net_make_rarp_packet(vhost->port.pool, &mac);
-	return mbufs[0] != NULL;
 }
 
 uint16_t vhost_rx_burst(struct port *port, uint16_t queue, struct rte_mbuf *mbufs[], uint16_t count)

@@ -169,6 +169,8 @@ static enum rte_vhost_msg_result before_message(int device, void *argument)
 	if (!vhost)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	memory_fault_owner = vhost;
+	if (scope == MESSAGE_ANNOUNCE)
+		return RTE_VHOST_MSG_RESULT_OK;
 	// The library says that the ring is off and on again. It need not be.
 	vhost->ring_stays = scope == MESSAGE_INTERRUPTS && vhost->direct &&
 			    vhost_device_uses(vhost->direct, ring);
@@ -198,10 +200,11 @@ static void interrupts_change(struct port_vhost *vhost, unsigned ring)
 	close(old);
 }
 
-// The library's functions would do it when they are asked for packets.
+// The library's functions do it when they are asked for packets, but they are not always, and what
+// they send has part of another packet in it: it does not hear of it.
 static void announce(struct port_vhost *vhost, const uint8_t mac[6])
 {
-	if (!vhost->direct || __atomic_load_n(&vhost->announce, __ATOMIC_ACQUIRE))
+	if (!vhost->running || __atomic_load_n(&vhost->announce, __ATOMIC_ACQUIRE))
 		return;
 	memcpy(vhost->announce_mac, mac, sizeof(vhost->announce_mac));
 	__atomic_store_n(&vhost->announce, true, __ATOMIC_RELEASE);
