@@ -38,6 +38,7 @@
 #include "datapath/tx_steering.h"
 #include "datapath/vhost_device.h"
 #include "datapath/vhost_dial.h"
+#include "datapath/vhost_sizes.h"
 #include "rpc/rundir.h"
 
 #define VHOST_IDLE_BURST 4 // asked for after an empty poll
@@ -73,6 +74,7 @@ struct port_vhost {
 	// Set once.
 	bool server;
 	char path[UNIX_SOCKET_PATH_MAX + 1];
+	struct vhost_sizes sizes; // PMDs: ro, those of rings that the library has; vhost's: wo
 	// Control only.
 	struct vhost_dial dial; // if the guest listens
 	bool registered;        // with the library

@@ -11,7 +11,7 @@
 
 #define TX_RETRIES 8 // while the guest makes room
 #define RARP_LENGTH (sizeof(struct rte_ether_hdr) + sizeof(struct rte_arp_hdr))
-#define TX_ASIDE 4   // times that long packets make way for shorter ones, in one burst
+#define TX_ASIDE 4 // times that long packets make way for shorter ones, in one burst
 
 // What a guest that has moved here would say itself if it could: at which port its address is.
 static __attribute__((cold, noinline)) uint16_t announce_receive(
@@ -33,6 +33,16 @@ static __attribute__((cold, noinline)) uint16_t announce_receive(
 
 // --- Packets, by the library ---
 
+// What the library notes of the buffers that it uses in one call has room for as many as the ring
+// has, and a guest that lies about its index makes it use more (seen in 22.11). So it is never
+// asked for more frames than that; and one frame that may take several buffers is sent at a time.
+static uint16_t library_burst(const struct port_vhost *vhost, uint16_t ring, uint16_t count)
+{
+	uint16_t size = __atomic_load_n(&vhost->sizes.rings[ring].size, __ATOMIC_RELAXED);
+
+	return RTE_MIN(count, size);
+}
+
 // With packed rings, this library version takes and gives back as many buffers as are asked for
 // even if the ring is empty. So we ask for few when the ring was empty, and then for the rest.
 static __attribute__((noinline)) uint16_t library_receive(
@@ -40,9 +50,13 @@ static __attribute__((noinline)) uint16_t library_receive(
 {
 	struct vhost_rx_queue *rx = &vhost->rx_queues[queue];
 	int library = __atomic_load_n(&vhost->library, __ATOMIC_ACQUIRE);
-	uint16_t ring = vhost_receive_ring(queue), ask = RTE_MIN(count, rx->burst), got;
+	uint16_t ring = vhost_receive_ring(queue), ask, got;
 
 	if (library < 0)
+		return 0;
+	count = library_burst(vhost, ring, count);
+	ask = RTE_MIN(count, rx->burst);
+	if (ask == 0)
 		return 0;
 	if (unlikely(__atomic_load_n(&vhost->announce, __ATOMIC_ACQUIRE)))
 		return announce_receive(vhost, mbufs);
@@ -70,6 +84,9 @@ static __attribute__((noinline)) uint16_t library_send(
 
 	if (library < 0)
 		return 0;
+	count = library_burst(vhost, ring, count);
+	if (!vhost->single_buffers)
+		count = RTE_MIN(count, 1);
 	// The library knows nothing of tails.
 	for (uint16_t i = 0; i < count; i++) {
 		if (!mbuf_tail_fetch(mbufs[i])) {
@@ -77,7 +94,7 @@ static __attribute__((noinline)) uint16_t library_send(
 			break;
 		}
 	}
-	sent = rte_vhost_enqueue_burst(library, ring, mbufs, count);
+	sent = count > 0 ? rte_vhost_enqueue_burst(library, ring, mbufs, count) : 0;
 	// The lock of the ring is the library's here.
 	__atomic_fetch_add(&vhost->device.queues[ring].sent, sent, __ATOMIC_RELAXED);
 	return sent;

@@ -11,6 +11,8 @@
 #include <rte_vhost.h>
 
 #include "datapath/vhost_features.h"
+#include "datapath/vhost_gate.h"
+#include "datapath/vhost_sizes.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
 
@@ -48,26 +50,12 @@ bool vhost_memory_take(struct guest_memory *memory, int library)
 	return good;
 }
 
-// Guests send eventfds. Another file may be one that blocks whoever writes to it or waits for it,
-// whatever its flags say (FUSE's do).
-static bool is_eventfd(int descriptor)
-{
-	char path[32], target[32];
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
-	length = readlink(path, target, sizeof(target) - 1);
-	if (length < 0)
-		return true; // there is no /proc to ask
-	target[length] = '\0';
-	return strcmp(target, "anon_inode:[eventfd]") == 0;
-}
-
 // A descriptor of our own, or -1.
 static int eventfd_take(int descriptor)
 {
-	return descriptor >= 0 && is_eventfd(descriptor) ? fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
-							 : -1;
+	return descriptor >= 0 && vhost_gate_is_eventfd(descriptor)
+		       ? fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+		       : -1;
 }
 
 // The library closes its descriptor whenever the guest sends another one; ours is closed when no
@@ -140,13 +128,40 @@ bool vhost_device_attach(
 {
 	unsigned rings = RTE_MIN((unsigned)rte_vhost_get_vring_num(library), 2u * POLL_QUEUES);
 
-	if (features & library_only || !vhost_memory_take(&device->memory, library))
+	if (!vhost_memory_take(&device->memory, library))
 		return false;
 	device->library = library;
 	device->features = features;
 	for (unsigned i = 0; i < rings; i++) {
 		device->queues[i].enabled = enabled[i % 2] & BIT(i / 2);
 		vhost_device_attach_ring(device, i);
+	}
+	return true;
+}
+
+bool vhost_device_needs_library(uint64_t features)
+{
+	return features & library_only;
+}
+
+bool vhost_device_suits_library(struct vhost_device *device, int library, uint64_t features,
+	const struct vhost_sizes *sizes)
+{
+	unsigned rings = RTE_MIN((unsigned)rte_vhost_get_vring_num(library), 2u * POLL_QUEUES);
+	bool packed = features & BIT(VHOST_FEATURE_PACKED);
+
+	if (!vhost_memory_take(&device->memory, library))
+		return false;
+	device->library = library;
+	device->features = features;
+	for (unsigned i = 0; i < rings; i++) {
+		struct rte_vhost_vring vring = {0};
+		bool good = ring_take(device, i, &vring);
+
+		// One without addresses is not used.
+		if (!vhost_sizes_fit(sizes, i, vring.desc ? vring.size : 0, packed) ||
+			(vring.desc && !good))
+			return false;
 	}
 	return true;
 }

@@ -6,7 +6,7 @@
 // and nobody uses the library's functions for packets.
 //
 // Not everything is done here: what needs the guest's writes to be logged (migration) or addresses
-// to be translated (a vIOMMU) is left to the library; vhost_device_attach() says so.
+// to be translated (a vIOMMU) is left to the library; vhost_device_needs_library() says so.
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +15,8 @@
 
 #include "datapath/poll_plan.h"
 #include "datapath/vhost_frames.h"
+
+struct vhost_sizes;
 
 struct vhost_queue {
 	struct vhost_frames frames;
@@ -42,9 +44,17 @@ bool vhost_memory_take(struct guest_memory *memory, int library);
 // Before the first attach.
 void vhost_device_init(struct vhost_device *device);
 
+// Does a device with these features have to stay with the library's functions?
+bool vhost_device_needs_library(uint64_t features);
+
+// And may it? The library's functions believe what they were told of rings (vhost_sizes.h), and
+// they do not look at it again. No thread uses the device.
+bool vhost_device_suits_library(struct vhost_device *device, int library, uint64_t features,
+	const struct vhost_sizes *sizes);
+
 // Take the rings over from the library. `enabled` has a bit per queue pair, for the guest's receive
-// and its transmit rings. False if this device has to stay with the library's functions, and then
-// nothing has changed. No thread uses the device.
+// and its transmit rings. False if there is no memory that they could be in, and then nothing has
+// changed. No thread uses the device.
 bool vhost_device_attach(
 	struct vhost_device *device, int library, uint64_t features, const uint64_t enabled[2]);
 

@@ -9,6 +9,7 @@
 #include "datapath/datapath.h"
 #include "datapath/standby.h"
 #include "datapath/vhost_features.h"
+#include "datapath/vhost_gate.h"
 
 #define VHOST_DEVICES 1024 // handles of the library
 
@@ -62,8 +63,17 @@ static void rings_start(struct port_vhost *vhost, int device)
 	pthread_mutex_unlock(&vhost->lock);
 	if (!vhost->memory_known)
 		return;
-	if (vhost_device_attach(&vhost->device, device, features, enabled)) {
-		__atomic_store_n(&vhost->direct, &vhost->device, __ATOMIC_RELEASE);
+	if (!vhost_device_needs_library(features)) {
+		if (vhost_device_attach(&vhost->device, device, features, enabled))
+			__atomic_store_n(&vhost->direct, &vhost->device, __ATOMIC_RELEASE);
+		return;
+	}
+	if (!vhost_device_suits_library(&vhost->device, device, features, &vhost->sizes)) {
+		pthread_mutex_lock(&vhost->lock);
+		snprintf(vhost->last_error, sizeof(vhost->last_error),
+			"the guest's rings are not as it has said; no packets until it starts "
+			"them again");
+		pthread_mutex_unlock(&vhost->lock);
 		return;
 	}
 	for (uint16_t queue = 0; queue < PORT_QUEUES; queue++)
@@ -121,10 +131,12 @@ enum message_scope {
 	MESSAGE_INTERRUPTS, // has another eventfd for one ring
 	MESSAGE_MEMORY,     // anything, and the guest's memory is another
 	MESSAGE_ANNOUNCE,   // nothing, but has an address of the guest that others should learn
+	MESSAGE_IGNORED,    // nothing any more, says the protocol; the library would forget memory
 };
 
 static const uint8_t message_scopes[64] = {
 	[1] = MESSAGE_NOTHING,     // GET_FEATURES
+	[4] = MESSAGE_IGNORED,     // RESET_OWNER
 	[5] = MESSAGE_MEMORY,      // SET_MEM_TABLE
 	[8] = MESSAGE_RING,        // SET_VRING_NUM
 	[9] = MESSAGE_RING,        // SET_VRING_ADDR
@@ -147,7 +159,9 @@ static const uint8_t message_scopes[64] = {
 struct message {
 	uint32_t request, flags, size;
 	union {
-		uint32_t ring;
+		struct {
+			uint32_t ring, number;
+		};
 		uint8_t mac[6];
 	};
 } __attribute__((packed));
@@ -159,18 +173,45 @@ static enum message_scope message_scope(const struct message *message)
 	return message->request < 64 ? message_scopes[message->request] : MESSAGE_DEVICE;
 }
 
+static bool is_packed(int device)
+{
+	uint64_t features = 0;
+
+	rte_vhost_get_negotiated_features(device, &features);
+	return features >> VHOST_FEATURE_PACKED & 1;
+}
+
+// Would the message make the library's functions use rings that are not there?
+static bool is_admitted(const struct port_vhost *vhost, int device, const struct message *message)
+{
+	return vhost_sizes_admit(&vhost->sizes, message->request, message->ring & RING_MASK,
+		message->number, is_packed(device), vhost->library >= 0);
+}
+
+// The library refuses it, and closes what came with it, if it has a descriptor when it should have
+// none, and the other way round; those that it gets are as they should be (vhost_gate.h).
+static enum rte_vhost_msg_result refuse(struct message *message)
+{
+	if (message->request != VHOST_RING_STARTS)
+		return RTE_VHOST_MSG_RESULT_ERR;
+	message->ring ^= VHOST_GATE_NO_FILE;
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
 static enum rte_vhost_msg_result before_message(int device, void *argument)
 {
 	struct port_vhost *vhost = device_port(device);
-	const struct message *message = argument;
+	struct message *message = argument;
 	enum message_scope scope = message_scope(message);
 	unsigned ring = message->ring & RING_MASK;
 
 	if (!vhost)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	memory_fault_owner = vhost;
-	if (scope == MESSAGE_ANNOUNCE)
+	if (scope == MESSAGE_IGNORED || scope == MESSAGE_ANNOUNCE)
 		return RTE_VHOST_MSG_RESULT_OK;
+	if (!is_admitted(vhost, device, message))
+		return refuse(message);
 	// The library says that the ring is off and on again. It need not be.
 	vhost->ring_stays = scope == MESSAGE_INTERRUPTS && vhost->direct &&
 			    vhost_device_uses(vhost->direct, ring);
@@ -229,8 +270,10 @@ static enum rte_vhost_msg_result after_message(int device, void *argument)
 	enum message_scope scope = message_scope(message);
 	unsigned ring = message->ring & RING_MASK;
 
+	vhost_gate_done();
 	if (!vhost)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	vhost_sizes_note(&vhost->sizes, message->request, ring, message->number, is_packed(device));
 	// Only now: the library does not like being asked for memory that it has not got.
 	if (scope == MESSAGE_MEMORY) {
 		vhost->memory_known = true;
@@ -289,6 +332,7 @@ static int on_connected(int device)
 		vhost->queue_pairs = 0;
 		vhost->memory_known = false;
 		vhost->ring_stays = false;
+		memset(&vhost->sizes, 0, sizeof(vhost->sizes));
 		__atomic_store_n(&vhost->announce, false, __ATOMIC_RELAXED);
 	}
 	pthread_mutex_unlock(&vhost->lock);

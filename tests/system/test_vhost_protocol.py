@@ -349,6 +349,67 @@ def test_announcement_while_writes_are_logged(switch, bridge, alive):
         log.close()
 
 
+def test_logged_rings_are_not_what_was_said(switch, bridge, alive):
+    """The library makes room for what it notes of a ring when it hears of its size."""
+    with Pair(switch, bridge) as pair:
+        b, ring = pair.b, pair.b.rings[0]
+        log = DirtyLog(b)
+        log.start()
+        assert not b.set_state(vu.SET_VRING_NUM, 0, 32768), "a ring that grows while it is used"
+        base = b.stop_ring(ring)
+        # Everything but its size.
+        assert b.set_state(vu.SET_VRING_BASE, 0, base)
+        assert b.set_address(ring, log=True) and b.set_call(ring) and b.set_kick(ring)
+        b.give_buffers(1)
+        pair.cross_to_nowhere()
+        wait_until(lambda: "not as it has said" in switch.port("vb")["error"], "it to be said")
+        b.stop_ring(ring), b.stop_ring(b.rings[1])
+        for each in b.rings:
+            b.start_ring(each, base=each.used_index())
+            assert b.set_address(each, log=True)
+        pair.a.transmit(frame())
+        wait_until(ring.take, "a frame into the ring that was started anew")
+        log.close()
+
+
+def test_guests_that_keep_the_switch_waiting(switch, bridge, alive):
+    """For the rest of a message, or for room for answers: others are served meanwhile."""
+    with Pair(switch, bridge, start=False) as pair:
+        pair.b.close()
+        pair.ends.remove(pair.b)
+        for message in (struct.pack("<III", vu.SET_FEATURES, 1, 8),
+                        struct.pack("<III", vu.GET_FEATURES, 1, 0) * 20000):
+            switch.wait_state("vb", "listening")
+            with socket.socket(socket.AF_UNIX) as guest:
+                wait_until(lambda: guest.connect_ex(switch.path("vb.sock")) == 0, "vb to listen")
+                guest.settimeout(10)
+                try:
+                    guest.sendall(message)
+                except BrokenPipeError:
+                    pass  # it has hung up already
+                assert pair.a.ask(vu.GET_FEATURES)
+                switch.wait_state("vb", "listening")
+
+
+def test_descriptors_are_closed_whatever_they_come_with(switch, bridge, alive):
+    pid = switch.pid_of("datapathd")
+    with Pair(switch, bridge) as pair:
+        b, wrong = pair.b, os.pipe()
+
+        def descriptors():
+            assert b.ask(vu.GET_FEATURES)
+            return len(os.listdir(f"/proc/{pid}/fd"))
+        before = descriptors()
+        for _ in range(50):
+            assert not b.set_memory(((0, vu.MEMORY),), file=wrong[0])
+            assert b.tell(vu.RESET_OWNER, b"", [b.file] * 8)
+            assert b.tell(vu.SET_VRING_ENABLE, struct.pack("<II", 0, 1), [b.file] * 8)
+            assert not b.tell(vu.SET_LOG_BASE, struct.pack("<QQ", 4096, 4096), [b.file])
+            assert b.tell(vu.SET_VRING_CALL, struct.pack("<Q", 0), [wrong[1]])
+        assert descriptors() <= before + 4
+        os.close(wrong[0]), os.close(wrong[1])
+
+
 def listen(path):
     listener = socket.socket(socket.AF_UNIX)
     if os.path.exists(path):
@@ -437,11 +498,15 @@ def test_memory_that_is_withdrawn(switch, bridge, alive, left):
 
 
 def test_memory_that_was_never_there(switch, bridge, alive):
-    """Regions beyond the end of their file: rings are looked at while a message is handled."""
+    """Regions beyond the end of their file are refused. One that ends there afterwards: rings are
+    looked at while a message is handled."""
     with Pair(switch, bridge, start=False) as pair:
         assert pair.b.hello()
         with tempfile.TemporaryFile() as empty:
+            assert not pair.b.set_memory(file=empty.fileno())
+            empty.truncate(vu.MEMORY)
             assert pair.b.set_memory(file=empty.fileno())
+            empty.truncate(0)
             for ring in pair.b.rings:
                 try:
                     pair.b.start_ring(ring)
