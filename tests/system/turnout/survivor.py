@@ -92,6 +92,7 @@ class Sender(Survivor):
     def __init__(self, path, receiver):
         super().__init__(path)
         self.receiver, self.sent, self.sending = receiver, 0, True
+        self.rest = receiver.rest
         self.given_up, self.asked = 0, time.monotonic()
 
     def may_send(self):
@@ -108,7 +109,7 @@ class Sender(Survivor):
         while self.may_send():
             at = self.address(ring, self.sent)
             frame = ADDRESSES + struct.pack(">Q", self.sent)
-            self.memory[at:at + HEADER + FRAME] = bytes(HEADER) + frame.ljust(FRAME, b"\0")
+            self.memory[at:at + HEADER + FRAME] = bytes(HEADER) + frame + self.rest
             self.sent += 1
             ring.add((START + at, HEADER + FRAME))
             worked = True
@@ -121,8 +122,10 @@ class Sender(Survivor):
 
 
 class Receiver(Survivor):
-    def __init__(self, path):
+    def __init__(self, path, filler=b"\0"):
         super().__init__(path)
+        room = FRAME - len(ADDRESSES) - 8
+        self.rest = (filler * room)[:room]  # of each frame
         self.numbers, self.next, self.last, self.silence = set(), 0, None, 0.0
         self.deaf = False  # gives no buffer back
         for number in range(self.rings[0].size):
@@ -135,7 +138,7 @@ class Receiver(Survivor):
             at = self.address(ring, head)
             assert written == HEADER + FRAME, written
             frame = self.memory[at + HEADER:at + written]
-            assert frame[:14] == ADDRESSES, frame
+            assert frame[:14] == ADDRESSES and frame[22:] == self.rest, frame
             number, = struct.unpack(">Q", frame[14:22])
             self.numbers.add(number)
             self.next = max(self.next, number + 1)
@@ -148,10 +151,11 @@ class Receiver(Survivor):
 
 
 class Stream:
-    """Numbered frames from one guest to another, over two ports and a flow."""
+    """Numbered frames from one guest to another, over two ports and a flow; what comes behind the
+    number is `filler`, again and again."""
 
-    def __init__(self, switch, bridge, names=("s1", "s2"), ofports=(21, 22)):
-        self.switch, self.names = switch, names
+    def __init__(self, switch, bridge, names=("s1", "s2"), ofports=(21, 22), filler=b"\0"):
+        self.switch, self.names, self.filler = switch, names, filler
         for name, ofport in zip(names, ofports):
             switch.add_port(bridge, name, type="vhostuser", path=switch.path(name + ".sock"),
                             ofport=ofport)
@@ -160,7 +164,7 @@ class Stream:
         self.receiver = self.sender = None
 
     def __enter__(self):
-        self.receiver = Receiver(self.switch.path(self.names[1] + ".sock"))
+        self.receiver = Receiver(self.switch.path(self.names[1] + ".sock"), self.filler)
         self.sender = Sender(self.switch.path(self.names[0] + ".sock"), self.receiver)
         self.receiver.thread.start()
         self.switch.wait_state(self.names[1], "running")
