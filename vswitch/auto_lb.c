@@ -2,6 +2,7 @@
 #include "vswitch/auto_lb.h"
 
 #include "rpc/json_member.h"
+#include "vswitch/event_log.h"
 #include "vswitch/log.h"
 #include "vswitch/sync.h"
 
@@ -40,8 +41,7 @@ static void rebalance(struct vswitch *vs)
 		log_info("pmd-auto-lb: %zu queues moved; the variance of the loads improves by "
 			 "%.0f %%",
 			moves, gain);
-		if (vs->server)
-			rpc_server_notify_all(vs->server, "pmd.rebalanced", json_incref(report));
+		event_log_note(vs->events, "pmd.rebalanced", NULL, json_incref(report));
 	} else {
 		log_debug("pmd-auto-lb: a packet thread is overloaded, but moving queues would "
 			  "improve the variance of the loads by %.0f %% only",

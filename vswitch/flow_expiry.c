@@ -90,7 +90,7 @@ static void expire(struct vswitch *vs, struct flow_owner *owner, const json_t *e
 	}
 	flow_removals_count(vs);
 	if (store_begin(vs->store, &error) < 0 || !flows_stage(vs, &error) ||
-		store_commit(vs->store, &error) < 0) {
+		!flow_removals_stage(vs, &error) || store_commit(vs->store, &error) < 0) {
 		log_error("flows of bridge %s cannot time out: %s", owner->name, error.message);
 		store_rollback(vs->store);
 		flows_abort(vs);

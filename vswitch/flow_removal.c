@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "vswitch/event_log.h"
 #include "vswitch/flows.h"
 
 struct flow_removal {
@@ -117,7 +118,7 @@ static void ask(struct vswitch *vs, struct flow_owner *owner)
 
 void flow_removals_count(struct vswitch *vs)
 {
-	if (!vs->server || !datapath_link_connected(vs->link))
+	if (!datapath_link_connected(vs->link))
 		return;
 	for (struct flow_owner *owner = vs->owners; owner; owner = owner->next) {
 		if (!owner->changing || owner->added || owner->removed)
@@ -130,8 +131,7 @@ void flow_removals_count(struct vswitch *vs)
 
 // --- The notification ---
 
-void flow_removal_notify(
-	struct vswitch *vs, const struct flow_owner *owner, const struct flow_entry *entry)
+static json_t *describe(const struct flow_owner *owner, const struct flow_entry *entry)
 {
 	static const char *const reasons[] = {
 		[REMOVAL_DELETE] = "delete",
@@ -140,21 +140,40 @@ void flow_removal_notify(
 		[REMOVAL_GROUP_DELETE] = "group_delete",
 		[REMOVAL_METER_DELETE] = "meter_delete",
 	};
-	const struct flow_removal *removal;
-	json_t *params;
-	char *text;
-
-	if (!(entry->flow.flags & FLOW_SEND_REMOVED) || !vs->server)
-		return;
-	removal = removal_find(&owner->removals, entry->id);
-	text = flow_format(&entry->flow, NULL);
-	params = json_pack("{s:s, s:s, s:I, s:s}", "bridge", owner->name, "flow", text ? text : "",
-		"duration_ms", (json_int_t)(clock_wall_ms() - entry->created_ms), "reason",
-		reasons[removal ? removal->reason : REMOVAL_DELETE]);
+	const struct flow_removal *removal = removal_find(&owner->removals, entry->id);
+	char *text = flow_format(&entry->flow, NULL);
+	json_t *params = json_pack("{s:s, s:s, s:I, s:s}", "bridge", owner->name, "flow",
+		text ? text : "", "duration_ms", (json_int_t)(clock_wall_ms() - entry->created_ms),
+		"reason", reasons[removal ? removal->reason : REMOVAL_DELETE]);
 	free(text);
 	if (removal && removal->counted) {
 		json_object_set_new(params, "packets", json_integer(removal->packets));
 		json_object_set_new(params, "bytes", json_integer(removal->bytes));
 	}
-	rpc_server_notify_all(vs->server, "flow.removed", params);
+	return params;
+}
+
+static bool stage_owner(struct vswitch *vs, struct flow_owner *owner, struct rpc_error *error)
+{
+	const struct flow_change *changes;
+	size_t count = flow_set_changes(owner->set, &changes);
+	bool good = true;
+
+	removals_sort(&owner->removals);
+	for (size_t i = 0; i < count && good; i++) {
+		if (changes[i].kind == FLOW_REMOVED &&
+			(changes[i].entry->flow.flags & FLOW_SEND_REMOVED))
+			good = event_log_stage(vs->events, "flow.removed",
+				describe(owner, changes[i].entry), error);
+	}
+	return good;
+}
+
+bool flow_removals_stage(struct vswitch *vs, struct rpc_error *error)
+{
+	for (struct flow_owner *owner = vs->owners; owner; owner = owner->next) {
+		if (owner->changing && !owner->removed && !stage_owner(vs, owner, error))
+			return false;
+	}
+	return event_log_seal(vs->events, error);
 }

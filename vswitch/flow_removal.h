@@ -2,18 +2,21 @@
 #pragma once
 
 // Telling clients of flows that went, if they were added with send_flow_rem: the notification
-// flow.removed says why a flow went and what it had counted.
+// flow.removed says why a flow went and what it had counted. It is written in the transaction that
+// removes the flow (event_log.h), so that both are or neither is.
 //
 // Whoever removes flows for another reason than a client's wish does it by flow_remove(). Before
 // the datapath removes them flow_removals_count() asks it for their counters, once for each
 // bridge, and not at all where no such flow goes; packets between that and the removal are in no
 // notification. Everything is of the transaction in progress and on its thread.
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rpc/rpc_error.h"
+
 struct flow_owner;
-struct flow_entry;
 struct vswitch;
 
 enum flow_removal_reason {
@@ -38,8 +41,7 @@ void flow_remove(struct flow_owner *owner, uint64_t id, enum flow_removal_reason
 // Without an answer of the datapath, notifications have no counters.
 void flow_removals_count(struct vswitch *vs);
 
-// The flow of `entry` is gone.
-void flow_removal_notify(
-	struct vswitch *vs, const struct flow_owner *owner, const struct flow_entry *entry);
+// Write the events of all flows that go, in the transaction of the store. False with *error.
+bool flow_removals_stage(struct vswitch *vs, struct rpc_error *error);
 
 void flow_removals_clear(struct flow_removals *removals);

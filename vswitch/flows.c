@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vswitch/event_log.h"
 #include "vswitch/log.h"
 #include "vswitch/model_edit.h"
 #include "vswitch/object_references.h"
@@ -310,13 +311,12 @@ void flows_commit(struct vswitch *vs)
 		for (size_t i = 0; i < count; i++) {
 			if (changes[i].kind == FLOW_ADDED)
 				timed_add(owner, changes[i].entry);
-			else if (changes[i].kind == FLOW_REMOVED)
-				flow_removal_notify(vs, owner, changes[i].entry);
 		}
 		flow_set_commit(owner->set);
 		object_set_commit(owner->objects);
 		transaction_end(owner);
 	}
+	event_log_commit(vs->events);
 }
 
 void flows_abort(struct vswitch *vs)
@@ -334,6 +334,7 @@ void flows_abort(struct vswitch *vs)
 		else
 			transaction_end(owner);
 	}
+	event_log_abort(vs->events);
 }
 
 // --- All flows as text ---

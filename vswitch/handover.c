@@ -10,6 +10,7 @@
 #include "rpc/rpc_client.h"
 #include "rpc/rundir.h"
 #include "vswitch/log.h"
+#include "vswitch/state_events.h"
 #include "vswitch/sync.h"
 
 #define LISTEN_MS 20   // for news of ports
@@ -196,6 +197,7 @@ static void take_back(struct handover *handover)
 	vs->link = handover->old;
 	if (datapath_link_check(vs->link))
 		sync_all(vs);
+	state_events_ports(vs);
 }
 
 static json_t *run(struct handover *handover, struct rpc_error *error)
@@ -218,6 +220,7 @@ static json_t *run(struct handover *handover, struct rpc_error *error)
 	}
 	datapath_link_succeed(handover->next, handover->old);
 	event_active(vs->replan, EV_TIMEOUT, 0);
+	state_events_connected(vs);
 	return report(handover);
 }
 

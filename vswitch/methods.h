@@ -20,3 +20,4 @@ extern const struct rpc_method packet_methods[];
 extern const struct rpc_method stats_methods[];
 extern const struct rpc_method pmd_methods[];
 extern const struct rpc_method fdb_methods[];
+extern const struct rpc_method events_methods[];

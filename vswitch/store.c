@@ -25,6 +25,13 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 	[OBJECT_REMOVE] = "DELETE FROM objects WHERE flow_set = ?1 AND kind = ?2 AND id = ?3",
 	[OBJECTS_CLEAR] = "DELETE FROM objects WHERE flow_set = ?1",
 	[NEXT_ID_PUT] = "UPDATE counters SET value = ?1 WHERE name = 'next_flow_id'",
+	[EVENT_PUT] = "INSERT INTO events(seq, name, params) VALUES(?1, ?2, ?3)",
+	[EVENTS_OLDEST] = "SELECT seq, length(CAST(params AS BLOB)) FROM events ORDER BY seq",
+	[EVENTS_REMOVE] = "DELETE FROM events WHERE seq <= ?1",
+	[EVENTS_NEXT] = "SELECT seq, name, params FROM events WHERE seq > ?1 ORDER BY seq",
+	[EVENT_COUNTERS_PUT] = "INSERT INTO counters(name, value) "
+			       "VALUES('events_lost', ?1), ('event_numbers', ?2) "
+			       "ON CONFLICT(name) DO UPDATE SET value = excluded.value",
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
@@ -89,7 +96,8 @@ struct store *store_open(const char *path, struct rpc_error *error)
 		    "opened", error) < 0 ||
 		store_check_file(store, error) < 0 || prepare_all(store, error) < 0 ||
 		store_query_integer(store, "SELECT value FROM counters WHERE name = 'next_flow_id'",
-			&next, error) < 0)
+			&next, error) < 0 ||
+		store_events_open(store, error) < 0)
 		goto fail;
 	store->next_flow_id = store->next_flow_id_staged = (uint64_t)next;
 	return store;
@@ -223,8 +231,7 @@ int store_read(struct store *store, const struct store_reader *reader, struct rp
 
 // --- Changes ---
 
-// Run a prepared statement whose parameters are bound.
-static int run(struct store *store, enum statement which, struct rpc_error *error)
+int store_run(struct store *store, enum statement which, struct rpc_error *error)
 {
 	sqlite3_stmt *statement = store->statements[which];
 	int rc = sqlite3_step(statement);
@@ -249,9 +256,10 @@ int store_begin(struct store *store, struct rpc_error *error)
 {
 	store->bridge[0] = '\0';
 	store->next_flow_id_staged = store->next_flow_id;
+	store->events_staged = store->events;
 	if (store_check_place(store, error) < 0)
 		return -ENOENT;
-	return run(store, BEGIN, error);
+	return store_run(store, BEGIN, error);
 }
 
 int store_row_put(struct store *store, const char *table, const char *uuid, const json_t *columns,
@@ -267,7 +275,7 @@ int store_row_put(struct store *store, const char *table, const char *uuid, cons
 	bind_text(store, ROW_PUT, 1, uuid);
 	bind_text(store, ROW_PUT, 2, table);
 	bind_text(store, ROW_PUT, 3, text);
-	rc = run(store, ROW_PUT, error);
+	rc = store_run(store, ROW_PUT, error);
 	free(text);
 	return rc;
 }
@@ -275,7 +283,7 @@ int store_row_put(struct store *store, const char *table, const char *uuid, cons
 int store_row_remove(struct store *store, const char *uuid, struct rpc_error *error)
 {
 	bind_text(store, ROW_REMOVE, 1, uuid);
-	return run(store, ROW_REMOVE, error);
+	return store_run(store, ROW_REMOVE, error);
 }
 
 // The number that what a bridge has is kept under; made if `add`, otherwise 0 if unknown.
@@ -296,7 +304,7 @@ static int flow_set_number(
 		return store_error(store, rc, "read", error);
 	if (!*number && add) {
 		bind_text(store, BRIDGE_ADD, 1, bridge);
-		rc = run(store, BRIDGE_ADD, error);
+		rc = store_run(store, BRIDGE_ADD, error);
 		if (rc)
 			return rc;
 		*number = sqlite3_last_insert_rowid(store->db);
@@ -322,7 +330,7 @@ int store_flow_put(struct store *store, const char *bridge_uuid, uint64_t id, in
 	bind_text(store, FLOW_PUT, 4, text);
 	if (id >= store->next_flow_id_staged)
 		store->next_flow_id_staged = id + 1;
-	return run(store, FLOW_PUT, error);
+	return store_run(store, FLOW_PUT, error);
 }
 
 int store_flow_remove(
@@ -335,7 +343,7 @@ int store_flow_remove(
 		return rc;
 	bind_integer(store, FLOW_REMOVE, 1, number);
 	bind_integer(store, FLOW_REMOVE, 2, (int64_t)id);
-	return run(store, FLOW_REMOVE, error);
+	return store_run(store, FLOW_REMOVE, error);
 }
 
 int store_object_put(struct store *store, const char *bridge_uuid, const char *kind, uint32_t id,
@@ -351,7 +359,7 @@ int store_object_put(struct store *store, const char *bridge_uuid, const char *k
 	bind_integer(store, OBJECT_PUT, 3, id);
 	bind_integer(store, OBJECT_PUT, 4, created_ms);
 	bind_text(store, OBJECT_PUT, 5, text);
-	return run(store, OBJECT_PUT, error);
+	return store_run(store, OBJECT_PUT, error);
 }
 
 int store_object_remove(struct store *store, const char *bridge_uuid, const char *kind, uint32_t id,
@@ -365,7 +373,7 @@ int store_object_remove(struct store *store, const char *bridge_uuid, const char
 	bind_integer(store, OBJECT_REMOVE, 1, number);
 	bind_text(store, OBJECT_REMOVE, 2, kind);
 	bind_integer(store, OBJECT_REMOVE, 3, id);
-	return run(store, OBJECT_REMOVE, error);
+	return store_run(store, OBJECT_REMOVE, error);
 }
 
 int store_bridge_clear(struct store *store, const char *bridge_uuid, struct rpc_error *error)
@@ -376,16 +384,16 @@ int store_bridge_clear(struct store *store, const char *bridge_uuid, struct rpc_
 	if (rc || !number)
 		return rc;
 	bind_integer(store, FLOWS_CLEAR, 1, number);
-	rc = run(store, FLOWS_CLEAR, error);
+	rc = store_run(store, FLOWS_CLEAR, error);
 	if (rc)
 		return rc;
 	bind_integer(store, OBJECTS_CLEAR, 1, number);
-	rc = run(store, OBJECTS_CLEAR, error);
+	rc = store_run(store, OBJECTS_CLEAR, error);
 	if (rc)
 		return rc;
 	store->bridge[0] = '\0';
 	bind_text(store, BRIDGE_REMOVE, 1, bridge_uuid);
-	return run(store, BRIDGE_REMOVE, error);
+	return store_run(store, BRIDGE_REMOVE, error);
 }
 
 int store_commit(struct store *store, struct rpc_error *error)
@@ -394,15 +402,19 @@ int store_commit(struct store *store, struct rpc_error *error)
 
 	if (store->next_flow_id_staged != store->next_flow_id) {
 		bind_integer(store, NEXT_ID_PUT, 1, (int64_t)store->next_flow_id_staged);
-		rc = run(store, NEXT_ID_PUT, error);
+		rc = store_run(store, NEXT_ID_PUT, error);
 	}
 	if (!rc)
-		rc = run(store, COMMIT, error);
-	if (rc)
+		rc = store_events_commit(store, error);
+	if (!rc)
+		rc = store_run(store, COMMIT, error);
+	if (rc) {
 		store_rollback(store);
-	else
-		store->next_flow_id = store->next_flow_id_staged;
-	return rc;
+		return rc;
+	}
+	store->next_flow_id = store->next_flow_id_staged;
+	store->events = store->events_staged;
+	return 0;
 }
 
 void store_rollback(struct store *store)
@@ -412,7 +424,7 @@ void store_rollback(struct store *store)
 	store->bridge[0] = '\0';
 	// Some errors of SQLite have already ended the transaction.
 	if (!sqlite3_get_autocommit(store->db))
-		run(store, ROLLBACK, &ignored);
+		store_run(store, ROLLBACK, &ignored);
 	rpc_error_clear(&ignored);
 	store->next_flow_id_staged = store->next_flow_id;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 // The desired state on disk: one SQLite file with rows, flows, objects (groups and meters, by the
-// name of their kind) and the next flow identifier.
+// name of their kind), the next flow identifier, and a journal of events.
 //
 // What store_commit() has returned 0 for survives the death of the process and of the machine
 // (write-ahead log, synchronous=FULL). Everything between store_begin() and store_commit() is in
@@ -68,3 +68,31 @@ int store_object_remove(struct store *store, const char *bridge_uuid, const char
 int store_bridge_clear(struct store *store, const char *bridge_uuid, struct rpc_error *error);
 int store_commit(struct store *store, struct rpc_error *error); // failing means rolled back
 void store_rollback(struct store *store);
+
+// --- The journal of events (event_log.h, which gives the numbers) ---
+
+struct store_events {
+	int64_t newest;  // number of the last event that is kept; 0: there was none
+	int64_t lost;    // of the last that is not kept any more, or never was; 0: none
+	int64_t numbers; // from here on no event has a number, nor had one
+	int64_t count;   // of those that are kept
+	int64_t bytes;   // of their parameters
+};
+
+// As committed; good until the store is closed.
+const struct store_events *store_events(const struct store *store);
+
+// Within a transaction: add an event, whose number is larger than all before.
+int store_event_put(struct store *store, int64_t seq, const char *name, const char *params,
+	struct rpc_error *error);
+// Have at least these as `lost` and `numbers`.
+void store_events_raise(struct store *store, int64_t lost, int64_t numbers);
+// Remove the oldest, which are lost then, until so many are left and so many bytes.
+int store_events_prune(struct store *store, int64_t count, int64_t bytes, struct rpc_error *error);
+
+// Those with larger numbers than `since`, in order. A callback that returns false has set *error
+// and ends the reading.
+typedef bool store_event_reader(
+	void *context, int64_t seq, const char *name, const char *params, struct rpc_error *error);
+int store_events_read(struct store *store, int64_t since, store_event_reader *reader, void *context,
+	struct rpc_error *error);

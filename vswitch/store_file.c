@@ -31,9 +31,12 @@ static const char *const steps[] = {
 	"  id INTEGER NOT NULL, created_ms INTEGER NOT NULL, object TEXT NOT NULL,"
 	"  PRIMARY KEY(flow_set, kind, id)) WITHOUT ROWID;"
 	"PRAGMA user_version = 2;",
+
+	"CREATE TABLE events(seq INTEGER PRIMARY KEY, name TEXT NOT NULL, params TEXT NOT NULL);"
+	"PRAGMA user_version = 3;",
 };
 #define STORE_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
-_Static_assert(STORE_APPLICATION_ID == 1414680148 && STORE_VERSION == 2, "the numbers in steps");
+_Static_assert(STORE_APPLICATION_ID == 1414680148 && STORE_VERSION == 3, "the numbers in steps");
 
 // What the system said of the last input or output, of the file or of its log; 0: nothing.
 static int system_error(const struct store *store)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What store.c (reading and changing) and store_file.c (what kind of file it is) share; nobody else
-// includes this.
+// What store.c (reading and changing), store_events.c (the journal) and store_file.c (what kind of
+// file it is) share; nobody else includes this.
 
 #include <sys/types.h>
 
@@ -23,6 +23,11 @@ enum statement {
 	OBJECT_REMOVE,
 	OBJECTS_CLEAR,
 	NEXT_ID_PUT,
+	EVENT_PUT,
+	EVENTS_OLDEST,
+	EVENTS_REMOVE,
+	EVENTS_NEXT,
+	EVENT_COUNTERS_PUT,
 	BEGIN,
 	COMMIT,
 	ROLLBACK,
@@ -35,6 +40,7 @@ struct store {
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	uint64_t next_flow_id;        // as in the file
 	uint64_t next_flow_id_staged; // with the transaction in progress
+	struct store_events events, events_staged; // the same of the journal
 	// The flow set found last: flows come bridge by bridge.
 	char bridge[40];
 	int64_t flow_set;
@@ -49,9 +55,17 @@ int store_error(const struct store *store, int rc, const char *doing, struct rpc
 int store_execute(
 	struct store *store, const char *text, const char *doing, struct rpc_error *error);
 
+// Run a prepared statement whose parameters are bound.
+int store_run(struct store *store, enum statement which, struct rpc_error *error);
+
 // The first column of the first row; *value stays as it is if there is none.
 int store_query_integer(
 	struct store *store, const char *text, int64_t *value, struct rpc_error *error);
+
+// What the journal holds, and what is to be written of that at the end of a transaction.
+// (store_events.c)
+int store_events_open(struct store *store, struct rpc_error *error);
+int store_events_commit(struct store *store, struct rpc_error *error);
 
 // Ours and whole, or somebody else's? One of an older version is brought to the present one.
 int store_check_file(struct store *store, struct rpc_error *error);

@@ -180,9 +180,11 @@ static bool commit(void *context, struct rpc_error *error)
 		return true;
 	}
 	good = stage(vs, error);
+	if (good && !vs->transaction.no_wait)
+		flow_removals_count(vs);
+	good = good && flow_removals_stage(vs, error);
 	if (good && !vs->transaction.no_wait) {
 		tried = true;
-		flow_removals_count(vs);
 		good = apply(vs, error);
 	}
 	if (good)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vswitch/event_log.h"
 #include "vswitch/flows.h"
 #include "vswitch/model_edit.h"
 #include "vswitch/sync.h"
@@ -95,6 +96,24 @@ static void make_line(struct rpc_error *error)
 	}
 }
 
+static void send_event(void *context, const char *name, json_t *params)
+{
+	struct vswitch *vs = context;
+
+	if (vs->server)
+		rpc_server_notify_all(vs->server, name, params);
+	else
+		json_decref(params);
+}
+
+static bool open_events(struct vswitch *vs, struct rpc_error *error)
+{
+	vs->events = event_log_create(vs->base, vs->store, send_event, vs);
+	if (!vs->events)
+		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+	return vs->events != NULL;
+}
+
 bool vswitch_open(struct vswitch *vs, const char *database, struct rpc_error *error)
 {
 	struct store_reader reader = {
@@ -110,7 +129,7 @@ bool vswitch_open(struct vswitch *vs, const char *database, struct rpc_error *er
 	}
 	vs->store = store_open(database, error);
 	if (vs->store && store_read(vs->store, &reader, error) == 0 && references_hold(vs, error) &&
-		flows_loaded(vs, error) && make_root(vs, error))
+		flows_loaded(vs, error) && open_events(vs, error) && make_root(vs, error))
 		return true;
 	make_line(error);
 	return false;
@@ -120,6 +139,7 @@ void vswitch_close(struct vswitch *vs)
 {
 	if (vs->failures)
 		sync_forget(vs);
+	event_log_destroy(vs->events);
 	flows_destroy(vs);
 	model_destroy(vs->model);
 	store_close(vs->store);
@@ -128,5 +148,6 @@ void vswitch_close(struct vswitch *vs)
 	json_decref(vs->bridge_errors);
 	vs->model = NULL;
 	vs->store = NULL;
+	vs->events = NULL;
 	vs->failures = vs->unpolled = vs->bridge_errors = NULL;
 }

@@ -23,6 +23,7 @@
 #include "vswitch/model.h"
 #include "vswitch/store.h"
 
+struct event_log;
 struct flow_owner;
 
 struct vswitch {
@@ -34,6 +35,7 @@ struct vswitch {
 	struct flow_owner *owners; // flows, one per bridge (flows.h)
 	struct datapath_link *link;
 	struct rpc_server *server;
+	struct event_log *events;  // what clients are told of state, and were
 	int64_t started_ms; // steady clock
 
 	// Of the datapath; NULL while there is no connection.

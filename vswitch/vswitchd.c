@@ -22,11 +22,13 @@
 #include "vswitch/affinity.h"
 #include "vswitch/auto_lb.h"
 #include "vswitch/clients.h"
+#include "vswitch/event_log.h"
 #include "vswitch/flows.h"
 #include "vswitch/log.h"
 #include "vswitch/methods.h"
 #include "vswitch/model_edit.h"
 #include "vswitch/packet_events.h"
+#include "vswitch/state_events.h"
 #include "vswitch/sync.h"
 #include "vswitch/transaction.h"
 
@@ -79,8 +81,8 @@ int64_t clock_steady_ms(void)
 
 static const struct rpc_method *const method_tables[] = {system_methods, bridge_methods,
 	port_methods, db_methods, flow_methods, flow_show_methods, object_methods,
-	object_show_methods, trace_methods, packet_methods, stats_methods, pmd_methods,
-	fdb_methods};
+	object_show_methods, trace_methods, packet_methods, stats_methods, pmd_methods, fdb_methods,
+	events_methods};
 
 #define METHOD_TABLES (sizeof(method_tables) / sizeof(method_tables[0]))
 
@@ -287,12 +289,17 @@ static bool open_store(struct daemon *daemon)
 
 static void on_connected(void *context)
 {
-	sync_all(context);
+	struct vswitch *vs = context;
+
+	sync_all(vs);
+	if (vs->actual)
+		state_events_connected(vs);
 }
 
 static void on_disconnected(void *context)
 {
 	sync_forget(context);
+	state_events_disconnected(context);
 }
 
 static void on_port_changed(void *context, const char *name)
@@ -300,16 +307,14 @@ static void on_port_changed(void *context, const char *name)
 	struct vswitch *vs = context;
 
 	event_active(vs->replan, EV_TIMEOUT, 0);
-	if (vs->server)
-		rpc_server_notify_all(vs->server, "port.changed", json_pack("{s:s}", "name", name));
+	state_events_port(vs, name);
 }
 
 static void on_pmd_overload(void *context, const json_t *params)
 {
 	struct vswitch *vs = context;
 
-	if (vs->server)
-		rpc_server_notify_all(vs->server, "pmd.overload", json_deep_copy(params));
+	event_log_note(vs->events, "pmd.overload", NULL, json_deep_copy(params));
 }
 
 static void on_packet_in(void *context, const json_t *params)
@@ -475,8 +480,10 @@ static void on_opening(evutil_socket_t fd, short what, void *context)
 		evtimer_add(daemon->opening, &again);
 		return;
 	}
-	if (!datapath_link_connected(vs->link))
+	if (!datapath_link_connected(vs->link)) {
 		log_warning("without a datapath: %s", datapath_link_problem(vs->link));
+		state_events_disconnected(vs);
+	}
 	if (!open_server(daemon)) {
 		daemon->status = 1;
 		event_base_loopbreak(vs->base);

@@ -33,15 +33,23 @@ many; answers end with a newline.
 * Flows are accepted as text or as objects: `{"priority": 10, "match": {"dl_type": "0x0800",
   "nw_proto": 17}, "actions": [{"output": 2}]}`.
 * Groups and meters too: as text, or as the objects that `group.dump` and `meter.dump` answer.
-* Notifications come to every connected client: `port.changed` when a port's state, queues or link
-  change, `pmd.overload` when a packet thread has been busy for 95 % of five seconds and when it is below
-  85 % again (`{core, overloaded, load_percent}`), `pmd.rebalanced` when pmd-auto-lb has moved queues (as
-  pmd.rebalance answers), and `flow.removed` when a flow ends that was added with `send_flow_rem`: `{bridge, flow,
-  duration_ms, reason, packets?, bytes?}`, where the reason is `idle_timeout`, `hard_timeout`,
-  `delete`, `group_delete` or `meter_delete`, and the counters are missing if datapathd did not
-  answer. Others, the *events* below, come to those
-  who ask for them with `rpc.subscribe`. A subscriber that reads too slowly misses events, once more
-  than 4 MB wait for it; the next one that it gets says how many: `missed`.
+* Notifications of state come to every connected client: `port.changed` (`{name}`) when a port's state, queues
+  or link change, `pmd.overload` when a packet thread has been busy for 95 % of five seconds and when it is
+  below 85 % again (`{core, overloaded, load_percent}`), `pmd.rebalanced` when pmd-auto-lb has moved queues (as
+  pmd.rebalance answers), `datapath.changed` when the connection to datapathd stands (`{connected: true,
+  instance, pid}`) or is lost (`{connected: false, problem}`), and `flow.removed` when a flow ends that was
+  added with `send_flow_rem`: `{bridge, flow, duration_ms, reason, packets?, bytes?}`, where the reason is
+  `idle_timeout`, `hard_timeout`, `delete`, `group_delete` or `meter_delete`, and the counters are missing if
+  datapathd did not answer.
+* Each of them has `seq`, a number that only grows, also over restarts of vswitchd; numbers may be skipped. The
+  last 10,000 (4 MiB at most) are in the database: a client that was away gets those it missed from
+  `events.since`, with the last `seq` that it has seen. `flow.removed` is written together with the change that
+  it tells of. After each connection to a datapathd there is a `port.changed` of every port, since nobody knows
+  what happened meanwhile: it is told at least once, and says "look again". Without `seq` is only what was
+  sent while the database could not be written for half a million events.
+* Others, the *events* below, come to those who ask for them with `rpc.subscribe`. A subscriber that reads too
+  slowly misses events, once more than 4 MB wait for it; the next one that it gets says how many: `missed`.
+  `packet.in` is no state: it has no `seq`, and packets that come while nobody takes them are counted as lost.
 * What clients may take is limited: 1,024 at a time (`rpc.max_clients`), 256 MiB for a request, 512 MiB
   for an answer, 64 MiB of notifications that wait for a client to read, and 1 GiB of unread output and
   requests that are not whole yet for all of them (`rpc.memory`; a request takes at most twice as much

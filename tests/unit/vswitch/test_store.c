@@ -313,8 +313,8 @@ static void test_upgrade_fails(void **state)
 	sqlite3_close(db);
 	run_sql(f, "DROP VIEW objects; PRAGMA user_version = 0");
 	assert_refused(f, "no version in it");
-	run_sql(f, "PRAGMA user_version = 3");
-	assert_refused(f, "format 3, this program knows 2");
+	run_sql(f, "PRAGMA user_version = 4");
+	assert_refused(f, "format 4, this program knows 3");
 }
 
 static void test_locked(void **state)
