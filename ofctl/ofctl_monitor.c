@@ -3,14 +3,11 @@
 // monitor: what a bridge tells its controller, as it happens: packets of flows with the action
 // controller, flows that end, and how much was lost in between.
 
-#include <poll.h>
-#include <signal.h>
-#include <stdio_ext.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ofctl/ofctl.h"
 #include "ofctl/packet_in_print.h"
+#include "rpc/watch.h"
 
 struct monitor {
 	struct ofctl *ofctl;
@@ -20,13 +17,6 @@ struct monitor {
 	bool lost_known;
 	bool done;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-	interrupted = 1;
-}
 
 // --- Printing ---
 
@@ -87,87 +77,7 @@ static void on_notification(void *context, const char *method, json_t *params)
 		flow_removed_print(params, stdout);
 }
 
-// --- Waiting ---
-
-#define GO_ON (-1)
-
-// Has the reader of our output gone?
-static bool output_is_closed(void)
-{
-	struct pollfd out = {.fd = STDOUT_FILENO};
-
-	return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
-}
-
-// Write what has been printed. GO_ON or the exit status; what cannot be written is forgotten then.
-static int output_flush(const struct cli *cli)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return GO_ON;
-	__fpurge(stdout);
-	clearerr(stdout);
-	if (interrupted || output_is_closed())
-		return CLI_EXIT_OK;
-	cli_complain(cli, "cannot write the output");
-	return CLI_EXIT_REFUSED;
-}
-
-// Signals end a write that waits for a slow reader, and the wait for events; in between they are
-// blocked, so that none is overlooked.
-static void signals_set(sigset_t *blocked, sigset_t *open)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	sigprocmask(SIG_BLOCK, NULL, open);
-	sigdelset(open, SIGINT);
-	sigdelset(open, SIGTERM);
-	*blocked = *open;
-	sigaddset(blocked, SIGINT);
-	sigaddset(blocked, SIGTERM);
-}
-
-// Take in and print what has come. GO_ON or the exit status.
-static int events_take(struct monitor *monitor, struct rpc_client *client)
-{
-	const struct cli *cli = &monitor->ofctl->cli;
-	bool alive = rpc_client_poll(client) == 0;
-	int status = output_flush(cli);
-
-	if (status != GO_ON)
-		return status;
-	if (monitor->done)
-		return CLI_EXIT_OK;
-	if (alive)
-		return GO_ON;
-	cli_complain(cli, "the connection to vswitchd was lost");
-	return CLI_EXIT_REFUSED;
-}
-
-// Until there is an end to it. Returns the exit status.
-static int watch(struct monitor *monitor, struct rpc_client *client)
-{
-	sigset_t blocked, open;
-	int status;
-
-	signals_set(&blocked, &open);
-	do {
-		// Of the output no events are asked for: only its end is.
-		struct pollfd waits[] = {
-			{.fd = rpc_client_fd(client), .events = POLLIN}, {.fd = STDOUT_FILENO}};
-
-		sigprocmask(SIG_SETMASK, &open, NULL);
-		status = events_take(monitor, client);
-		sigprocmask(SIG_SETMASK, &blocked, NULL);
-		if (status == GO_ON && !interrupted)
-			ppoll(waits, 2, NULL, &open);
-		if (status == GO_ON && (interrupted || output_is_closed()))
-			status = CLI_EXIT_OK;
-	} while (status == GO_ON);
-	return status;
-}
+// --- Following ---
 
 // Since when losses are ours to tell. Without a datapath it is since the first packet.
 static void losses_begin(struct monitor *monitor, struct rpc_client *client)
@@ -183,6 +93,19 @@ static void losses_begin(struct monitor *monitor, struct rpc_client *client)
 			json_integer_value(json_object_get(counters, "lost_full"));
 	json_decref(stats);
 	rpc_error_clear(&error);
+}
+
+static int watch(struct monitor *monitor, struct rpc_client *client)
+{
+	const struct cli *cli = &monitor->ofctl->cli;
+	int status;
+
+	cli_watch_begin();
+	status = cli_watch(cli, client, &monitor->done);
+	if (status != CLI_WATCH_LOST)
+		return status;
+	cli_complain(cli, "the connection to vswitchd was lost");
+	return CLI_EXIT_REFUSED;
 }
 
 int ofctl_monitor(struct ofctl *ofctl)

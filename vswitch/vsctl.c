@@ -17,6 +17,7 @@ static const struct cli_option options[] = {
 	{"nh", 0, NULL, false, "of \"pmd-perf-show\": no histograms"},
 	{"it", 0, "N", false, "of \"pmd-perf-show\": the last N rounds"},
 	{"ms", 0, "N", false, "of \"pmd-perf-show\": the last N milliseconds"},
+	{"count", 'c', "N", false, "of \"monitor\": end after N events"},
 	{"columns", 0, "COLUMNS", false, "of \"list\": only these, separated by commas"},
 	{0},
 };
@@ -179,7 +180,10 @@ int main(int argc, char **argv)
 		status = CLI_EXIT_USAGE;
 		break;
 	default:
-		status = line_run(&cli, &line);
+		if (line.requests[0].command->run != NULL)
+			status = line.requests[0].command->run(&cli, &line.requests[0]);
+		else
+			status = line_run(&cli, &line);
 		break;
 	}
 	vsctl_line_destroy(&line);

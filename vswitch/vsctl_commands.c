@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vswitch/vsctl_monitor.h"
 #include "vswitch/vsctl_print.h"
 #include "vswitch/vsctl_tables.h"
 #include "vswitch/vsctl_value.h"
@@ -379,6 +380,10 @@ static const struct vsctl_command commands[] = {
 		prepare_fdb_stats, vsctl_print_fdb_stats},
 	{{"fdb/flush", "BRIDGE [PORT]", 1, 2, "Forget learned MAC addresses"}, prepare_fdb_flush,
 		NULL},
+	{{"monitor", "[SINCE]", 0, 1,
+		 "Print what changes, as it happens, from now on or after the event with that "
+		 "number; goes on when vswitchd was away (--count=N: end after N events)"},
+		vsctl_prepare_monitor, NULL, vsctl_monitor},
 	{{"backup", "FILE", 1, 1, "Write a copy of the database to a file that is not there yet"},
 		prepare_backup, NULL},
 	{{"info", "", 0, 0, "State of the daemons"}, prepare_info, vsctl_print_tree},

@@ -24,6 +24,7 @@ struct vsctl_request {
 	bool no_histograms;
 	const char *rounds, *milliseconds; // how many; NULL: none
 	const char *columns;               // NULL: all
+	const char *count;                 // of events; NULL: no end
 	json_t *calls;                     // [{"method":..., "params":...}, ...]
 };
 
@@ -34,6 +35,9 @@ struct vsctl_command {
 	// `results` are those of the calls, in their order. Returns the exit status. NULL: a
 	// command that says nothing when it is done.
 	int (*print)(const struct vsctl_request *request, const json_t *results, FILE *out);
+	// A command that stands alone, and is more than calls and their results: does all of it.
+	// Returns the exit status. NULL: the others.
+	int (*run)(const struct cli *cli, const struct vsctl_request *request);
 };
 
 // Append a call to the request; steals params. Always true.

@@ -40,6 +40,8 @@ static void option_apply(struct vsctl_request *request, const struct cli_token *
 		request->milliseconds = token->value;
 	else if (strcmp(name, "columns") == 0)
 		request->columns = token->value;
+	else if (strcmp(name, "count") == 0)
+		request->count = token->value;
 }
 
 // Words and options up to the separator or the end. The name of the command is argv[0] for now.
@@ -84,6 +86,20 @@ static bool request_prepare(struct vsctl_request *request, struct rpc_error *err
 	return request->command->prepare(request, error);
 }
 
+// What goes on is no part of a transaction.
+static bool stands_alone(const struct vsctl_line *line, struct rpc_error *error)
+{
+	for (size_t i = 0; i < line->count && line->count > 1; i++) {
+		if (line->requests[i].command->run != NULL) {
+			rpc_error_set(error, RPC_INVALID_PARAMS,
+				"%s goes on until it is ended; give it without other commands",
+				line->requests[i].command->line.name);
+			return false;
+		}
+	}
+	return true;
+}
+
 enum cli_item vsctl_line_read(struct cli *cli, struct vsctl_line *line, struct rpc_error *error)
 {
 	struct vsctl_request *request;
@@ -116,7 +132,7 @@ enum cli_item vsctl_line_read(struct cli *cli, struct vsctl_line *line, struct r
 			"which command? --help lists all, \"show\" is a good first one");
 		return CLI_WRONG;
 	}
-	return CLI_END;
+	return stands_alone(line, error) ? CLI_END : CLI_WRONG;
 }
 
 void vsctl_line_destroy(struct vsctl_line *line)
