@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shared fixtures, and lines about each case for the summary that ./check prints."""
 import os
+import subprocess
 import sys
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "bench")]
 
+from turnout.disk import mount  # noqa: E402
 from turnout import switch as switch_module  # noqa: E402
 from turnout.switch import Switch  # noqa: E402
 
@@ -29,6 +31,18 @@ def bridge(switch):
     yield "br0"
     switch.vsctl("--if-exists", "del-br", "br0")
     switch.assert_accounted()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A directory with four megabytes of its own."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    done = mount("-t", "tmpfs", "-o", "size=4m", "turnout-test", path)
+    if done.returncode != 0:
+        pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
+    yield path
+    subprocess.run(["umount", str(path)], check=True)
 
 
 @pytest.hookimpl(hookwrapper=True)

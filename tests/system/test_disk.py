@@ -13,6 +13,7 @@ import subprocess
 import pytest
 from turnout import changes
 from turnout.changes import FIRST, difference, make_first
+from turnout.disk import fill, mount
 from turnout.rpc import RpcError
 from turnout.switch import Switch
 from turnout.waiting import wait_until
@@ -101,36 +102,10 @@ def adopt(switch, state, datapathd, before):
 
 # --- Disks ---
 
-def mount(*arguments):
-    return subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True,
-                          check=False)
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """A directory with four megabytes of its own."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    done = mount("-t", "tmpfs", "-o", "size=4m", "turnout-test", path)
-    if done.returncode != 0:
-        pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
-    yield path
-    subprocess.run(["umount", str(path)], check=True)
-
-
 @pytest.fixture
 def on_disk(disk, tmp_path):
     with Switch(database=disk / "turnout.db") as switch:
         yield switch, disk, make_first(switch, tmp_path)
-
-
-def fill(path, room):
-    """Fill a disk but for about `room` bytes."""
-    with open(path, "wb", buffering=0) as file:
-        with contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(4096))
-        file.truncate(max(0, file.tell() - room))
 
 
 def test_full_disk(on_disk):
