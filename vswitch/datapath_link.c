@@ -11,12 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/restart_pause.h"
 #include "rpc/rpc_client.h"
 #include "rpc/rundir.h"
 #include "vswitch/datapath_child.h"
 #include "vswitch/handover.h"
 #include "vswitch/log.h"
-#include "vswitch/restart_pause.h"
 
 #define RETRY_MS 5                 // between attempts to connect to a starting datapathd
 #define ADOPT_RETRY_MS 50          // between attempts when somebody else starts it

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vswitch/restart_pause.h"
+#include "base/restart_pause.h"
 
 #define FIRST_MS 100
 #define LAST_MS 10000

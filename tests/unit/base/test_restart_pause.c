@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/unit/vswitch/cmocka_all.h"
-#include "vswitch/restart_pause.h"
+#include "cmocka_all.h"
+
+#include "base/restart_pause.h"
 
 static void test_growing(void **state)
 {
