@@ -32,6 +32,7 @@ struct datapath {
 	int64_t start_ms;  // wall clock
 	bool standby;      // control: until it is promoted (datapath/standby.h)
 	int pid_fd;        // the lock on our pid file
+	int supervisor;    // a socket (datapath/successor.h); -1: none
 	struct event_base *base;
 	struct rpc_server *server;
 	// Control only.

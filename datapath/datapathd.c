@@ -23,6 +23,8 @@
 #include "datapath/log.h"
 #include "datapath/mbuf_pool.h"
 #include "datapath/standby.h"
+#include "datapath/successor.h"
+#include "datapath/supervise.h"
 #include "rpc/rpc_server.h"
 #include "rpc/rundir.h"
 
@@ -37,6 +39,8 @@ struct options {
 	struct eal_options eal;
 	unsigned mbufs;
 	bool standby;
+	bool supervise;
+	unsigned supervisor; // a descriptor; 0: none
 	struct lockdown lockdown;
 };
 
@@ -66,6 +70,10 @@ static const char usage[] =
 	"  --seccomp MODE   on or off: the filter on system calls; default: on\n"
 	"  --standby        answer at RUNDIR/" STANDBY_SOCKET
 	", to take over from the one that runs\n"
+	"  --supervise      stay behind as a small process that starts the one which moves "
+	"packets,\n"
+	"                   another when it ends, and one with --standby when vswitchd wants it\n"
+	"  --supervisor FD  given by --supervise to those that it starts\n"
 	"  --log-level L    error, warning, info or debug; default: info\n"
 	"  --describe       print all JSON-RPC methods, as rpc.discover does\n"
 	"  --help           this text\n"
@@ -83,6 +91,8 @@ enum {
 	O_CAPABILITIES,
 	O_SECCOMP,
 	O_STANDBY,
+	O_SUPERVISE,
+	O_SUPERVISOR,
 	O_LOG,
 	O_DESCRIBE,
 	O_HELP,
@@ -101,6 +111,8 @@ static const struct option long_options[] = {
 	{"capabilities", required_argument, NULL, O_CAPABILITIES},
 	{"seccomp", required_argument, NULL, O_SECCOMP},
 	{"standby", no_argument, NULL, O_STANDBY},
+	{"supervise", no_argument, NULL, O_SUPERVISE},
+	{"supervisor", required_argument, NULL, O_SUPERVISOR},
 	{"log-level", required_argument, NULL, O_LOG},
 	{"describe", no_argument, NULL, O_DESCRIBE},
 	{"help", no_argument, NULL, O_HELP},
@@ -115,6 +127,7 @@ static const char *const remedies[] = {
 	[O_MBUFS] = "a number from 4096 to 67108864",
 	[O_LCORE] = "the number of a CPU",
 	[O_SECCOMP] = "on or off",
+	[O_SUPERVISOR] = "nothing; it is for datapathd --supervise alone",
 	[O_LOG] = "error, warning, info or debug",
 };
 static_assert(MBUFS_MIN == 4096, "as the remedy says");
@@ -207,6 +220,13 @@ static int option_apply(struct options *options, int option)
 	case O_STANDBY:
 		options->standby = true;
 		break;
+	case O_SUPERVISE:
+		options->supervise = true;
+		break;
+	case O_SUPERVISOR:
+		good = number_parse(optarg, 3, 1u << 20, &options->supervisor) &&
+		       successor_socket_check((int)options->supervisor);
+		break;
 	case O_LOG:
 		level = log_level_find(optarg);
 		good = level >= 0;
@@ -247,6 +267,11 @@ static int options_parse(int argc, char *argv[], struct options *options)
 		status = option_apply(options, option);
 		if (status != EXIT_GO_ON)
 			return status;
+	}
+	if (options->supervise && (options->standby || options->supervisor)) {
+		fprintf(stderr, "datapathd: --supervise stands alone: leave out --standby and "
+				"--supervisor, which it gives to those that it starts\n");
+		return EXIT_USAGE;
 	}
 	if (optind == argc)
 		return EXIT_GO_ON;
@@ -347,6 +372,7 @@ static int run(struct options *options)
 	int status;
 
 	datapath.standby = options->standby;
+	datapath.supervisor = options->supervisor ? (int)options->supervisor : -1;
 	datapath.rundir = rundir_resolve(options->rundir);
 	if (rundir_create(datapath.rundir, &error) != 0) {
 		log_error("%s", error.message);
@@ -381,6 +407,23 @@ static int run(struct options *options)
 	return status;
 }
 
+// The worker's arguments are ours without --supervise.
+static int supervise(const struct options *options, char *argv[])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; argv[i]; i++) {
+		if (strcmp(argv[i], "--supervise") != 0)
+			argv[n++] = argv[i];
+	}
+	argv[n] = NULL;
+	return supervise_run(&(struct supervise_config){
+		.rundir = rundir_resolve(options->rundir),
+		.arguments = argv,
+		.filter = options->lockdown.filter,
+	});
+}
+
 int main(int argc, char *argv[])
 {
 	struct options options = {
@@ -399,7 +442,7 @@ int main(int argc, char *argv[])
 	if (status != EXIT_GO_ON)
 		return status;
 	log_start(options.log_level);
-	status = run(&options);
+	status = options.supervise ? supervise(&options, argv) : run(&options);
 	log_stop();
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "datapath/datapath.h"
 #include "datapath/packet_out.h"
 #include "datapath/standby.h"
+#include "datapath/successor.h"
 #include "rpc/rpc_params.h"
 
 static json_t *cpus_json(const struct eal *eal)
@@ -98,6 +99,20 @@ static json_t *promote(void *context, json_t *params, struct rpc_error *error)
 	return datapath_promote(context, error) ? json_object() : NULL;
 }
 
+static json_t *successor(void *context, json_t *params, struct rpc_error *error)
+{
+	const struct datapath *datapath = context;
+	pid_t pid = successor_request(
+		datapath->supervisor, json_is_true(json_object_get(params, "huge_pages")), error);
+
+	return pid ? json_pack("{s:i}", "pid", (int)pid) : NULL;
+}
+
+static const struct rpc_param params_successor[] = {
+	{"huge_pages", RPC_BOOLEAN, false, "it does not start without; else: as it was started"},
+	{NULL},
+};
+
 static const struct rpc_param params_prepare[] = {
 	{"ports", RPC_ARRAY, true, "[config], each as for port.add"},
 	{NULL},
@@ -118,6 +133,15 @@ const struct rpc_method methods_datapath[] = {
 		.handler = datapath_state,
 		.result = "{bridges: [{name, config}], ports: [{name, bridge, config}], plan}",
 		.help = "What is configured, as it was given.",
+	},
+	{
+		.name = "datapath.successor",
+		.handler = successor,
+		.params = params_successor,
+		.result = "{pid}",
+		.help = "Have the supervisor start another process with --standby, to take over "
+			"from this one. Refused by one that was not started by datapathd "
+			"--supervise.",
 	},
 	{
 		.name = "datapath.prepare",

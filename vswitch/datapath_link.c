@@ -15,6 +15,7 @@
 #include "rpc/rpc_client.h"
 #include "rpc/rundir.h"
 #include "vswitch/datapath_child.h"
+#include "vswitch/datapath_lent.h"
 #include "vswitch/handover.h"
 #include "vswitch/log.h"
 
@@ -42,6 +43,7 @@ struct datapath_link {
 	bool settling;   // the connected callback is running
 	pid_t child;     // 0: none that we started is alive
 	pid_t retired;   // the same of one that another has taken over from
+	pid_t lent;      // a successor that the supervisor of datapathd has started for us; 0: none
 	int64_t child_started_ms;
 	int64_t connected_ms;
 	struct restart_pause pause;
@@ -379,7 +381,7 @@ bool datapath_link_starting(const struct datapath_link *link)
 {
 	if (link->client || link->deaths >= HOPELESS_DEATHS)
 		return false;
-	return link->child || link->may_start ||
+	return link->child || link->may_start || (link->lent && datapath_lent_lives(link->lent)) ||
 	       rundir_pid_holder(link->rundir, pid_name(link)) != 0;
 }
 
@@ -408,6 +410,14 @@ const char *datapath_link_problem(struct datapath_link *link)
 
 	if (link->client)
 		return "";
+	if (link->lent && !datapath_lent_lives(link->lent)) {
+		snprintf(link->told, sizeof(link->told),
+			"it (pid %d) was started by the supervisor of datapathd and ended before "
+			"it answered; the log of those two says why (journalctl -u "
+			"turnout-datapathd)",
+			link->lent);
+		return link->told;
+	}
 	if (!link->held || link->child || wait_ms < 0)
 		return problem;
 	snprintf(link->told, sizeof(link->told),
@@ -473,27 +483,29 @@ static void nothing_of_packet(void *context, const json_t *params)
 }
 
 struct datapath_link *datapath_link_successor(
-	const struct datapath_link *link, bool huge_pages, struct rpc_error *error)
+	struct datapath_link *link, bool huge_pages, struct rpc_error *error)
 {
 	struct datapath_link_config config = link->config;
 	struct datapath_link *next;
+	pid_t lent = 0;
 
 	if (!link->may_start) {
-		rpc_error_set(error, RPC_REFUSED,
-			"datapathd is started by somebody else (vswitchd runs with --adopt, or "
-			"datapathd.start: no), who has to restart it: systemctl restart "
-			"turnout-datapathd");
-		return NULL;
+		lent = datapath_lent_start(link, huge_pages, error);
+		if (!lent)
+			return NULL;
+		config.command = NULL;
 	}
 	config.connected = config.disconnected = nothing;
 	config.port_changed = nothing_of_port;
 	config.packet_in = nothing_of_packet;
 	config.pmd_overload = NULL;
 	next = create(&config, true);
-	if (next)
+	if (next) {
 		next->huge_pages = huge_pages;
-	else
+		next->lent = lent;
+	} else {
 		rpc_error_set(error, RPC_INTERNAL_ERROR, "out of memory");
+	}
 	return next;
 }
 
@@ -501,7 +513,8 @@ void datapath_link_succeed(struct datapath_link *next, struct datapath_link *old
 {
 	next->config = old->config;
 	next->successor = next->huge_pages = false;
-	next->may_start = true;
+	next->may_start = old->may_start;
+	next->lent = 0;
 	next->retired = old->child;
 	snprintf(next->socket, sizeof(next->socket), "%s", old->socket);
 	datapath_link_destroy(old);
@@ -511,6 +524,9 @@ void datapath_link_succeed(struct datapath_link *next, struct datapath_link *old
 
 void datapath_link_kill(struct datapath_link *link)
 {
+	if (link->lent)
+		datapath_lent_kill(link, link->lent);
+	link->lent = 0;
 	if (!link->child)
 		return;
 	kill(link->child, SIGKILL);

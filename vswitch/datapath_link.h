@@ -75,15 +75,16 @@ void datapath_link_listen(struct datapath_link *link, int timeout_ms);
 
 // --- A successor (handover.h) ---
 
-// A link to a datapathd that is to take over from the one of `link`, which it starts once, with
-// huge pages if the old one has them; its callbacks do nothing. NULL with *error.
+// A link to a datapathd that is to take over from the one of `link`, with huge pages if the old one
+// has them; its callbacks do nothing. It starts it once; where vswitchd does not start any, the
+// supervisor of the old one is asked to, by datapath.successor. NULL with *error.
 struct datapath_link *datapath_link_successor(
-	const struct datapath_link *link, bool huge_pages, struct rpc_error *error);
+	struct datapath_link *link, bool huge_pages, struct rpc_error *error);
 
 // The successor has the names and the callbacks of `old` from now on, which is destroyed.
 void datapath_link_succeed(struct datapath_link *next, struct datapath_link *old);
 
-// End the datapathd that this link has started, if any, and wait until it is gone.
+// End the datapathd that this link has started, or had started, if any, and wait until it is gone.
 void datapath_link_kill(struct datapath_link *link);
 
 int datapath_link_start_timeout_ms(const struct datapath_link *link);

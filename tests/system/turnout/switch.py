@@ -29,12 +29,15 @@ class Result:
 
 class Switch:
     def __init__(self, configuration="", pmd_mask=PMD_MASK, memory=None, start=True,
-                 database=None):
+                 database=None, adopt=False):
         """`configuration` is YAML; without it, datapathd gets `memory` MiB, and huge pages if
-        there are any. `database` is the file's path, in the run directory if not given."""
+        there are any. `database` is the file's path, in the run directory if not given. With
+        `adopt`, vswitchd starts no datapathd: see Supervised."""
         self.rundir = tempfile.mkdtemp(prefix="turnout-", dir="/tmp")
         self.vswitchd = None
         self.pmd_mask = pmd_mask
+        self.options = ["--adopt"] if adopt else []
+        self.wrapper = []  # a command that starts vswitchd
         self._rpc = None
         if memory is None:
             memory = 512 if free_hugepages() >= 256 else 0
@@ -66,8 +69,8 @@ class Switch:
     def start_vswitchd(self):
         with open(self.path("vswitchd.log"), "ab") as log:
             self.vswitchd = subprocess.Popen(
-                [program("vswitch/vswitchd"), "--rundir", self.rundir,
-                 "--conf", self.path("turnout.yaml")],
+                [*self.wrapper, program("vswitch/vswitchd"), "--rundir", self.rundir,
+                 "--conf", self.path("turnout.yaml"), *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
     def wait_ready(self, deadline=40.0):
@@ -142,6 +145,7 @@ class Switch:
                 except subprocess.TimeoutExpired:
                     self.vswitchd.kill()
                     self.vswitchd.wait(5)
+            self.end_supervisor()
             for daemon in ("vswitchd", "datapathd"):
                 pid = self.pid_of(daemon)
                 if pid:
@@ -159,6 +163,9 @@ class Switch:
         assert not SANITIZER.search(everything), everything[-6000:]
         if lost:
             raise lost
+
+    def end_supervisor(self):
+        """For those who have one."""
 
     def __enter__(self):
         return self
