@@ -13,7 +13,7 @@ PACKAGES_GUEST=(dpdk dpdk-dev iproute2)
 PACKAGES_TEST=(libcmocka-dev python3-pytest python3-scapy openssl iputils-ping iperf3 ethtool)
 # Without these, single tests are skipped and say so.
 PACKAGES_OPTIONAL=(qemu-system-x86 linux-image-cloud-amd64 busybox-static cpio clang-format
-	openvswitch-common openvswitch-switch clang libclang-rt-14-dev)
+	openvswitch-common openvswitch-switch clang libclang-rt-14-dev systemd)
 
 # packages_missing NAME...: prints those that are not installed.
 packages_missing() {
