@@ -66,6 +66,10 @@ def test_who_they_are(switch):
         assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == capabilities
         assert status["NoNewPrivs"] == "1"
         assert int(status["Seccomp_filters"]) >= 2
+    for space in ("user", "net", "mnt"):
+        ours, theirs = (os.readlink(f"/proc/{pid}/ns/{space}")
+                        for pid in ("self", switch.pid_of("vswitchd")))
+        assert ours != theirs, space
 
 
 class ReachableStream(Stream):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a program as a systemd unit would, as far as that goes without systemd: another user, with
 capabilities as the unit says, a file system that is read-only but for some folders, /proc as the
-unit sees it, no network if it has none, no memory that is written and executed, the unit's filter
+unit sees it, no network and no other users if it has none, no memory that is written and executed, the unit's filter
 on system calls and its families of sockets.
 
 As a program: sandbox.py UNIT COMMAND..., for the last steps, which a process does to itself.
@@ -90,8 +90,12 @@ def wrapper(path, writable):
     script += f"mount -t proc -o hidepid=invisible{subset} proc /proc; umask {unit['UMask'][0]}; "
     names = capabilities(unit)
     kept = "".join(f",+{name}" for name in names)
+    rights = f"--bounding-set -all{kept} --inh-caps -all{kept} --ambient-caps -all{kept}"
     user = (f"setpriv --reuid {USER} --regid $(id -g {USER}) --init-groups --no-new-privs "
-            f"--bounding-set -all{kept} --inh-caps -all{kept} --ambient-caps -all{kept} ")
+            f"{rights} ")
+    if unit.get("PrivateUsers") == ["yes"]:
+        user += (f"unshare --user --map-user=$(id -u {USER}) --map-group=$(id -g {USER}) "
+                 f"--keep-caps setpriv {rights} ")
     script += f'exec {user} {sys.executable} {os.path.abspath(__file__)} {path} "$@"'
     network = ["--net"] if unit.get("PrivateNetwork") == ["yes"] else []
     return ["unshare", "--mount", "--propagation", "private", *network, "sh", "-c", script, "sh"]
