@@ -80,6 +80,18 @@ static void primary_start(struct supervisor *supervisor)
 
 // --- What workers ask for ---
 
+// Who is in charge? A successor is from then on one like others.
+static pid_t holder_find(struct supervisor *supervisor)
+{
+	pid_t holder = rundir_pid_holder(supervisor->rundir, DATAPATHD_PID);
+
+	for (int i = 0; i < WORKERS_MAX; i++) {
+		if (supervisor->workers[i].pid && supervisor->workers[i].pid == holder)
+			supervisor->workers[i].standby = false;
+	}
+	return holder;
+}
+
 static bool successor_exists(const struct supervisor *supervisor)
 {
 	for (int i = 0; i < WORKERS_MAX; i++) {
@@ -95,6 +107,8 @@ static void successor_start(struct supervisor *supervisor, bool huge_pages, char
 	static const char *const huge_standby[] = {"--standby", "--huge", "on", NULL};
 	pid_t pid;
 
+	// It may ask a moment after it has taken over itself.
+	holder_find(supervisor);
 	if (supervisor->ending || successor_exists(supervisor)) {
 		snprintf(answer, SUCCESSOR_TEXT_MAX, "%s",
 			supervisor->ending ? "it is about to end"
@@ -186,22 +200,17 @@ static bool workers_signal(struct supervisor *supervisor, int number)
 
 // --- The loop ---
 
-// Who is in charge? And is one to be started? Returns the time to wait, in milliseconds.
+// Start one if it is time to. Returns the time to wait, in milliseconds.
 static int step(struct supervisor *supervisor)
 {
-	pid_t holder = rundir_pid_holder(supervisor->rundir, DATAPATHD_PID);
+	pid_t holder = holder_find(supervisor);
 	struct supervise_view view = {
 		.holder = holder != 0, .successor = successor_exists(supervisor)};
 	int64_t now = now_ms();
 	int wait_ms;
 
-	for (int i = 0; i < WORKERS_MAX; i++) {
-		struct worker *worker = &supervisor->workers[i];
-
-		if (worker->pid && worker->pid == holder)
-			worker->standby = false;
-		view.worker |= worker->pid && !worker->standby;
-	}
+	for (int i = 0; i < WORKERS_MAX; i++)
+		view.worker |= supervisor->workers[i].pid && !supervisor->workers[i].standby;
 	if (holder)
 		supervisor->vacant_since_ms = 0;
 	else if (!supervisor->vacant_since_ms)
