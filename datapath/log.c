@@ -13,6 +13,8 @@
 #include <rte_common.h>
 #include <rte_log.h>
 
+#include "datapath/log_limit.h"
+
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 static struct {
@@ -20,8 +22,10 @@ static struct {
 	FILE *dpdk;          // the stream that DPDK writes to
 	pthread_t capturing; // the control thread, if capture_on
 	bool capture_on;
+	pthread_mutex_t limit_lock;
+	struct log_limit limit;
 	char captured[512];
-} logging = {.level = LOG_LEVEL_INFO};
+} logging = {.level = LOG_LEVEL_INFO, .limit_lock = PTHREAD_MUTEX_INITIALIZER};
 
 int log_level_find(const char *name)
 {
@@ -43,6 +47,42 @@ static void line_print(enum log_level level, const char *text, size_t length)
 	strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &utc);
 	fprintf(stderr, "%s.%03ldZ datapathd %s: %.*s\n", time, now.tv_nsec / 1000000,
 		level_names[level], (int)length, text);
+}
+
+// Of what others bring about.
+static void line_print_limited(enum log_level level, const char *text, size_t length)
+{
+	struct timespec now;
+	char note[64];
+	uint64_t left_out = 0;
+	bool good;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&logging.limit_lock);
+	good = logging.level >= LOG_LEVEL_DEBUG ||
+	       log_limit_take(&logging.limit, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+		       &left_out);
+	pthread_mutex_unlock(&logging.limit_lock);
+	if (left_out > 0) {
+		snprintf(note, sizeof(note), "%llu messages like this were left out",
+			(unsigned long long)left_out);
+		line_print(LOG_LEVEL_WARNING, note, strlen(note));
+	}
+	if (good)
+		line_print(level, text, length);
+}
+
+void log_write_limited(enum log_level level, const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+
+	if (level > logging.level)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	line_print_limited(level, text, strlen(text));
 }
 
 void log_write(enum log_level level, const char *format, ...)
@@ -102,7 +142,7 @@ static ssize_t dpdk_write(void *cookie, const char *text, size_t size)
 		level = LOG_LEVEL_DEBUG; // it will be in the answer
 	}
 	if (level <= logging.level)
-		line_print(level, text, length);
+		line_print_limited(level, text, length);
 	return (ssize_t)size;
 }
 

@@ -21,6 +21,11 @@ void log_stop(void);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// Of what guests and others bring about, who may do so without end: no more than log_limit.h says.
+// What DPDK logs is of this kind. Any thread.
+void log_write_limited(enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -108,11 +108,12 @@ void vhost_memory_withdrawn(const struct memory_fault *fault)
 	struct rpc_error error = {0};
 
 	if (!vhost) {
-		log_warning(
+		log_write_limited(LOG_LEVEL_WARNING,
 			"shared memory was taken away that belongs to no port's guest (any more)");
 		return;
 	}
-	log_warning("port %s: its guest has made the memory smaller that it shares; hanging up",
+	log_write_limited(LOG_LEVEL_WARNING,
+		"port %s: its guest has made the memory smaller that it shares; hanging up",
 		vhost->port.settings.name);
 	driver_unregister(vhost);
 	vhost_connection_forget(vhost, "the guest took memory away that it had shared");
