@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "datapath/datapath.h"
 #include "datapath/log.h"
@@ -47,10 +49,27 @@ static bool driver_register(struct port_vhost *vhost)
 	       rte_vhost_driver_callback_register(vhost->path, &vhost_library_ops) == 0;
 }
 
+// Let the guest know at once. The library closes the socket, but its thread waits for it at that
+// time, for up to a second, and only then it is gone.
+static void connection_shut(struct port_vhost *vhost)
+{
+	int socket = __atomic_load_n(&vhost->socket, __ATOMIC_RELAXED);
+	struct sockaddr_un address = {0};
+	socklen_t size = sizeof(address) - 1;
+
+	// The library may have closed it a moment ago, and the number be another's.
+	if (socket < 0 || (vhost->server ? getsockname : getpeername)(
+				  socket, (struct sockaddr *)&address, &size) != 0)
+		return;
+	if (address.sun_family == AF_UNIX && strcmp(address.sun_path, vhost->path) == 0)
+		shutdown(socket, SHUT_RDWR);
+}
+
 // Waits until none of the library's threads is in a callback for the socket; calls
 // on_device_destroyed() on this thread if a guest runs.
 static void driver_unregister(struct port_vhost *vhost)
 {
+	connection_shut(vhost);
 	if (vhost->registered)
 		rte_vhost_driver_unregister(vhost->path);
 	vhost->registered = false;
@@ -141,7 +160,7 @@ static bool open_port(
 
 	vhost->library = -1;
 	vhost_device_init(&vhost->device);
-	vhost->connection = -1;
+	vhost->connection = vhost->socket = -1;
 	vhost->numa = -1;
 	vhost->tx_steering = port->settings.tx_steering;
 	vhost->server = strcmp(options->text[VHOSTUSER_MODE], "server") == 0;

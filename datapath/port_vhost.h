@@ -81,6 +81,7 @@ struct port_vhost {
 	// Under the lock.
 	pthread_mutex_t lock;
 	int connection; // handle, or -1
+	int socket;     // of that, once the guest has said something; else -1
 	bool running;
 	bool ring_stays;            // the message under way only brings another eventfd
 	bool memory_known;          // the library has the guest's memory mapped

@@ -208,6 +208,7 @@ static enum rte_vhost_msg_result before_message(int device, void *argument)
 	if (!vhost)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	memory_fault_owner = vhost;
+	__atomic_store_n(&vhost->socket, vhost_gate_socket, __ATOMIC_RELAXED);
 	if (scope == MESSAGE_IGNORED || scope == MESSAGE_ANNOUNCE)
 		return RTE_VHOST_MSG_RESULT_OK;
 	if (!is_admitted(vhost, device, message))
@@ -350,6 +351,7 @@ void vhost_connection_forget(struct port_vhost *vhost, const char *reason)
 	if (vhost->connection >= 0)
 		registry.by_device[vhost->connection] = NULL;
 	vhost->connection = -1;
+	__atomic_store_n(&vhost->socket, -1, __ATOMIC_RELAXED);
 	vhost->mapped.count = 0;
 	vhost->features = 0;
 	vhost->rx_enabled = 0;

@@ -38,6 +38,9 @@ bool vhost_gate_admit(const struct vhost_gate_header *header, const void *payloa
 // mapped twice, so that it can be mapped.
 void vhost_gate_done(void);
 
+// Where the message came from that the library's thread is about. Only that thread.
+extern __thread int vhost_gate_socket;
+
 // Is it an eventfd? Another file may be one that blocks whoever writes to it or waits for it,
 // whatever its flags say (FUSE's do).
 bool vhost_gate_is_eventfd(int descriptor);

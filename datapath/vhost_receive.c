@@ -14,6 +14,8 @@
 // The rest of a message comes with its header, or right behind it.
 #define PAYLOAD_MS 200
 
+__thread int vhost_gate_socket = -1;
+
 typedef ssize_t receive_function(int, struct msghdr *, int);
 
 static bool is_librarys(const struct msghdr *message, int flags)
@@ -102,6 +104,7 @@ ssize_t recvmsg(int socket, struct msghdr *message, int flags)
 	if (!is_librarys(message, flags))
 		return real(socket, message, flags);
 	vhost_gate_done();
+	vhost_gate_socket = socket;
 	length = has_room(socket) ? real(socket, message, flags) : -1;
 	if (length != sizeof(struct vhost_gate_header) || admit(socket, message))
 		return length;
