@@ -370,7 +370,7 @@ bool datapath_link_wait(struct datapath_link *link, int timeout_ms)
 
 		if (!delay)
 			return true;
-		if (left <= 0)
+		if (left <= 0 || link->deaths >= HOPELESS_DEATHS)
 			break;
 		poll(NULL, 0, delay < left ? delay : (int)left);
 	}

@@ -7,7 +7,7 @@
 #include "vswitch/model_edit.h"
 #include "vswitch/sync.h"
 
-#define WAIT_FOR_DATAPATH_MS 10000
+#define WAIT_FOR_DATAPATH_MS 8000 // less than command lines wait for us
 
 // What was stored with no_wait and has not reached the datapath goes ahead of this transaction,
 // whose steps and operations say how to get on from there.
