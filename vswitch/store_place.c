@@ -66,7 +66,9 @@ static int sync_directory(const char *path)
 static int place_error(const char *path, const char *what, int rc, struct rpc_error *error)
 {
 	rpc_error_set(error, RPC_INTERNAL_ERROR, "%s cannot be %s: %s%s", path, what, strerror(-rc),
-		rc == -ENOSPC ? "; make room on the disk and try again" : "");
+		rc == -ENOSPC   ? "; make room on the disk and try again"
+		: rc == -EEXIST ? "; it is not replaced: give another name, or remove it"
+				: "");
 	return rc;
 }
 

@@ -333,7 +333,7 @@ def test_backup(switch_of_one, tmp_path):
     kept = state.copy()
     refused, state = change_all(switch, state, None, 100)
     assert not refused
-    assert "File exists" in switch.run("vswitch/vsctl", "backup", backup, status=1).err
+    assert "give another name" in switch.run("vswitch/vsctl", "backup", backup, status=1).err
     assert "/nowhere/b" in switch.run("vswitch/vsctl", "backup", "/nowhere/b", status=1).err
     with pytest.raises(RpcError, match="whole path"):
         switch.rpc("db.backup", file="backup.db")
