@@ -22,7 +22,6 @@
 #include "datapath/eal.h"
 #include "datapath/log.h"
 #include "datapath/mbuf_pool.h"
-#include "datapath/standby.h"
 #include "datapath/successor.h"
 #include "datapath/supervise.h"
 #include "rpc/rpc_server.h"
@@ -285,6 +284,11 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 	event_base_loopbreak(context);
 }
 
+static const char *pid_name(const struct datapath *datapath)
+{
+	return datapath->standby ? STANDBY_PID : DATAPATHD_PID;
+}
+
 static bool server_start(struct datapath *datapath, struct rpc_error *error)
 {
 	// vswitchd runs as the same user; nobody else has anything to say here.
@@ -381,8 +385,7 @@ static int run(struct options *options)
 	options->eal.rundir = datapath.rundir;
 	if (!lockdown(&options->lockdown, datapath.rundir))
 		return EXIT_REFUSED;
-	datapath.pid_fd = rundir_pid_lock(
-		datapath.rundir, datapath.standby ? STANDBY_PID : DATAPATHD_PID, &error);
+	datapath.pid_fd = rundir_pid_lock(datapath.rundir, pid_name(&datapath), &error);
 	if (datapath.pid_fd < 0) {
 		log_error("%s", error.message);
 		return EXIT_REFUSED;
@@ -402,8 +405,7 @@ static int run(struct options *options)
 		log_error("%s", error.message);
 		status = EXIT_REFUSED;
 	}
-	rundir_pid_unlock(
-		datapath.pid_fd, datapath.rundir, datapath.standby ? STANDBY_PID : DATAPATHD_PID);
+	rundir_pid_unlock(datapath.pid_fd, datapath.rundir, pid_name(&datapath));
 	return status;
 }
 

@@ -13,6 +13,7 @@
 #include <rte_common.h>
 #include <rte_log.h>
 
+#include "base/steady_clock.h"
 #include "datapath/log_limit.h"
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -52,16 +53,13 @@ static void line_print(enum log_level level, const char *text, size_t length)
 // Of what others bring about.
 static void line_print_limited(enum log_level level, const char *text, size_t length)
 {
-	struct timespec now;
 	char note[64];
 	uint64_t left_out = 0;
 	bool good;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	pthread_mutex_lock(&logging.limit_lock);
 	good = logging.level >= LOG_LEVEL_DEBUG ||
-	       log_limit_take(&logging.limit, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
-		       &left_out);
+	       log_limit_take(&logging.limit, steady_ms(), &left_out);
 	pthread_mutex_unlock(&logging.limit_lock);
 	if (left_out > 0) {
 		snprintf(note, sizeof(note), "%llu messages like this were left out",

@@ -7,10 +7,10 @@
 
 #include <rte_cycles.h>
 
+#include "base/steady_clock.h"
 #include "datapath/datapath.h"
 #include "datapath/log.h"
 #include "datapath/pmd.h"
-#include "datapath/standby.h"
 
 static const struct port_ops *const type_ops[] = {
 #define PORT_TYPE(ID, NAME, ALIASES, OPS, HELP) &OPS,
@@ -157,7 +157,7 @@ static bool port_connect(struct port *port, struct rpc_error *error)
 	port->ops->view(port, &port->announced);
 	datapath->ports[port->index] = port;
 	pmd_plans_update(datapath);
-	__atomic_store_n(&port->ready_us, standby_clock_us(), __ATOMIC_RELAXED);
+	__atomic_store_n(&port->ready_us, steady_us(), __ATOMIC_RELAXED);
 	return true;
 }
 

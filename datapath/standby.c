@@ -1,24 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "datapath/standby.h"
 
-#include <time.h>
-
+#include "base/steady_clock.h"
 #include "datapath/datapath.h"
 #include "datapath/log.h"
 #include "datapath/pmd.h"
 #include "rpc/rundir.h"
 
-int64_t standby_clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 int64_t datapath_release(struct datapath *datapath)
 {
-	int64_t now = standby_clock_us();
+	int64_t now = steady_us();
 
 	// Without threads nobody has to be waited for while ports are closed. Each ends its round,
 	// so what it has taken has been sent.

@@ -13,16 +13,9 @@
 
 struct datapath;
 
-#define DATAPATHD_SOCKET "datapathd.sock"
-#define DATAPATHD_PID "datapathd.pid"
-#define STANDBY_SOCKET "datapathd-next.sock"
-#define STANDBY_PID "datapathd-next.pid"
-
 // End all threads and close all ports; bridges and flows stay. When that was, in microseconds of
 // CLOCK_MONOTONIC: from then on no packet was taken.
 int64_t datapath_release(struct datapath *datapath);
 
 // Take the names of the one before, who has ended. False with *error.
 bool datapath_promote(struct datapath *datapath, struct rpc_error *error);
-
-int64_t standby_clock_us(void);

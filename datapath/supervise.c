@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "base/restart_pause.h"
+#include "base/steady_clock.h"
 #include "base/syscall_filter.h"
 #include "datapath/log.h"
-#include "datapath/standby.h"
 #include "datapath/successor.h"
 #include "datapath/supervise_plan.h"
 #include "datapath/worker.h"
@@ -41,11 +41,6 @@ struct supervisor {
 	int64_t ending_since_ms;
 };
 
-static int64_t now_ms(void)
-{
-	return standby_clock_us() / 1000;
-}
-
 // --- Starting ---
 
 // The pid, or 0 with errno.
@@ -62,7 +57,7 @@ static pid_t start(struct supervisor *supervisor, const char *const more[], bool
 	if (!worker_start(worker, supervisor->program, supervisor->arguments, more))
 		return 0;
 	worker->standby = standby;
-	worker->started_ms = now_ms();
+	worker->started_ms = steady_ms();
 	log_info("supervisor: started datapathd (pid %d)%s", worker->pid,
 		standby ? " to take over" : "");
 	return worker->pid;
@@ -72,7 +67,7 @@ static void primary_start(struct supervisor *supervisor)
 {
 	static const char *const none[] = {NULL};
 
-	restart_pause_started(&supervisor->pause, now_ms());
+	restart_pause_started(&supervisor->pause, steady_ms());
 	supervisor->held = supervisor->others_seen = false;
 	if (!start(supervisor, none, false))
 		log_error("supervisor: datapathd cannot be started: %s", strerror(errno));
@@ -155,7 +150,7 @@ static void worker_ended(struct supervisor *supervisor, struct worker *worker, i
 	log_info("supervisor: datapathd (pid %d) %s%s", worker->pid, how,
 		worker->standby ? " without having taken over" : "");
 	if (!worker->standby)
-		restart_pause_ran(&supervisor->pause, now_ms() - worker->started_ms);
+		restart_pause_ran(&supervisor->pause, steady_ms() - worker->started_ms);
 	worker_clear(worker);
 }
 
@@ -206,7 +201,7 @@ static int step(struct supervisor *supervisor)
 	pid_t holder = holder_find(supervisor);
 	struct supervise_view view = {
 		.holder = holder != 0, .successor = successor_exists(supervisor)};
-	int64_t now = now_ms();
+	int64_t now = steady_ms();
 	int wait_ms;
 
 	for (int i = 0; i < WORKERS_MAX; i++)
@@ -241,11 +236,11 @@ static int end_step(struct supervisor *supervisor)
 {
 	if (!workers_signal(supervisor, 0))
 		return -1;
-	if (now_ms() - supervisor->ending_since_ms > END_MS) {
+	if (steady_ms() - supervisor->ending_since_ms > END_MS) {
 		log_warning("supervisor: datapathd does not end within %d s; killing it",
 			END_MS / 1000);
 		workers_signal(supervisor, SIGKILL);
-		supervisor->ending_since_ms = now_ms();
+		supervisor->ending_since_ms = steady_ms();
 	}
 	return END_LOOK_MS;
 }
@@ -259,7 +254,7 @@ static void signals_take(struct supervisor *supervisor)
 			continue; // workers_reap() looks each time
 		log_info("supervisor: ending: %s", strsignal((int)signal.ssi_signo));
 		if (!supervisor->ending)
-			supervisor->ending_since_ms = now_ms();
+			supervisor->ending_since_ms = steady_ms();
 		supervisor->ending = true;
 		workers_signal(supervisor, SIGTERM);
 	}

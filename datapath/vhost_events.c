@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/steady_clock.h"
 #include "datapath/datapath.h"
-#include "datapath/standby.h"
 #include "datapath/vhost_features.h"
 #include "datapath/vhost_gate.h"
 
@@ -469,7 +469,7 @@ static int on_device_new(int device)
 	pthread_mutex_unlock(&vhost->lock);
 	__atomic_store_n(&vhost->port.up, true, __ATOMIC_RELAXED);
 	rings_start(vhost, device);
-	__atomic_store_n(&vhost->port.ready_us, standby_clock_us(), __ATOMIC_RELAXED);
+	__atomic_store_n(&vhost->port.ready_us, steady_us(), __ATOMIC_RELAXED);
 	port_event(&vhost->port);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/steady_clock.h"
 #include "rpc/json_stream.h"
 #include "rpc/json_text.h"
 #include "rpc/rundir.h"
@@ -42,14 +43,6 @@ struct exchange {
 	json_t *answer;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
-}
-
 // Milliseconds until `deadline` for poll(); negative deadlines never come.
 static int remaining_ms(int64_t deadline)
 {
@@ -57,13 +50,13 @@ static int remaining_ms(int64_t deadline)
 
 	if (deadline < 0)
 		return -1;
-	left = deadline - now_ms();
+	left = deadline - steady_ms();
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
 static int64_t deadline_after(int timeout_ms)
 {
-	return timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	return timeout_ms < 0 ? -1 : steady_ms() + timeout_ms;
 }
 
 // "vswitchd" of ".../vswitchd.sock": sockets are named after who listens on them.

@@ -19,6 +19,13 @@
 #define RUNDIR_PATH_SIZE 512     // room enough for rundir_path()
 #define UNIX_SOCKET_PATH_MAX 107 // bytes, a limit of the kernel (unix(7))
 
+// Names in it that daemons know of each other. A datapathd that is to take over from another has its
+// own until then.
+#define DATAPATHD_SOCKET "datapathd.sock"
+#define DATAPATHD_PID "datapathd.pid"
+#define STANDBY_SOCKET "datapathd-next.sock"
+#define STANDBY_PID "datapathd-next.pid"
+
 // `argument` (of --rundir; may be NULL), or else the environment's TURNOUT_RUNDIR, or else
 // /run/turnout. Not copied.
 const char *rundir_resolve(const char *argument);

@@ -18,6 +18,8 @@
 
 #include <openssl/err.h>
 
+#include "base/steady_clock.h"
+
 #define SCHEME "tls:"
 #define RECORD_MAX 16384u
 #define CONNECT_INTERVAL_MS 100
@@ -28,20 +30,12 @@ struct tls_pipe {
 	char reason[256];
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
-}
-
 // Until the descriptor is ready. False: the time is over.
 static bool wait_ready(int fd, short events, int64_t deadline)
 {
 	for (;;) {
 		struct pollfd wait = {.fd = fd, .events = events};
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - steady_ms();
 		int ready = poll(&wait, 1, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left);
 
 		if (ready > 0)
@@ -197,7 +191,7 @@ static int connect_any(const char *host, const char *port, int64_t until, int64_
 
 		for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next)
 			fd = connect_one(at, deadline);
-		if (fd >= 0 || now_ms() >= until)
+		if (fd >= 0 || steady_ms() >= until)
 			break;
 		nanosleep(&pause, NULL);
 	}
@@ -281,8 +275,8 @@ struct rpc_client *tls_client_connect(const char *address, const char *peer,
 	const struct tls_files *files, const struct tls_labels *labels, int timeout_ms,
 	struct rpc_error *error)
 {
-	int64_t until = timeout_ms < 0 ? INT64_MAX : now_ms() + timeout_ms;
-	int64_t attempt = now_ms() + TLS_CONNECT_MS;
+	int64_t until = timeout_ms < 0 ? INT64_MAX : steady_ms() + timeout_ms;
+	int64_t attempt = steady_ms() + TLS_CONNECT_MS;
 	int64_t deadline = until > attempt ? until : attempt;
 	struct tls_pipe *made;
 	SSL_CTX *context;

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/restart_pause.h"
+#include "base/steady_clock.h"
 #include "rpc/rpc_client.h"
 #include "rpc/rundir.h"
 #include "vswitch/datapath_child.h"
@@ -23,8 +23,6 @@
 #define ADOPT_RETRY_MS 50          // between attempts when somebody else starts it
 #define OPERATION_MS 5             // by which the deadline is later for each
 #define OPERATIONS_COUNTED 1000000 // at most
-#define DATAPATHD "datapathd"
-#define SUCCESSOR "datapathd-next" // its names until it has taken over
 #define HOPELESS_DEATHS 3          // in a row: waiting for the next one makes no sense
 
 struct datapath_link {
@@ -54,17 +52,9 @@ struct datapath_link {
 	char told[1400]; // the problem, and what is done about it
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static const char *pid_name(const struct datapath_link *link)
 {
-	return link->successor ? SUCCESSOR ".pid" : DATAPATHD ".pid";
+	return link->successor ? STANDBY_PID : DATAPATHD_PID;
 }
 
 static void schedule(struct datapath_link *link, int delay_ms)
@@ -95,7 +85,7 @@ static void child_start(struct datapath_link *link)
 	}
 	log_info("started %s with pid %d; its log is %s", link->config.command[0], link->child,
 		link->log);
-	link->child_started_ms = now_ms();
+	link->child_started_ms = steady_ms();
 	snprintf(link->problem, sizeof(link->problem), "datapathd is starting (pid %d)",
 		link->child);
 }
@@ -139,8 +129,8 @@ static void drop(struct datapath_link *link, const char *reason)
 		reason);
 	log_warning("%s", link->problem);
 	// Whether it is the program that is ill or a single accident shows in how long it ran.
-	restart_pause_ran(&link->pause, now_ms() - link->connected_ms);
-	link->child_started_ms = now_ms(); // it has as long as at its start to answer again
+	restart_pause_ran(&link->pause, steady_ms() - link->connected_ms);
+	link->child_started_ms = steady_ms(); // it has as long as at its start to answer again
 	link->config.disconnected(link->config.context);
 	schedule(link, 1);
 }
@@ -220,7 +210,7 @@ static bool try_connect(struct datapath_link *link)
 		link->client = NULL;
 		return false;
 	}
-	link->connected_ms = now_ms();
+	link->connected_ms = steady_ms();
 	link->deaths = 0;
 	link->problem[0] = '\0';
 	log_info("connected to datapathd at %s", link->socket);
@@ -244,7 +234,7 @@ static int hold_back(struct datapath_link *link, int wait_ms)
 // Start a datapathd if it is time to, and say when to look again.
 static int start_if_needed(struct datapath_link *link)
 {
-	int64_t now = now_ms();
+	int64_t now = steady_ms();
 	pid_t holder;
 
 	if (link->child) {
@@ -282,8 +272,8 @@ static int attempt(struct datapath_link *link)
 	child_reap(link);
 	if (link->client)
 		return 0;
-	if (!link->successor && !handover_settle(link->rundir,
-					rundir_pid_holder(link->rundir, DATAPATHD ".pid") != 0))
+	if (!link->successor &&
+		!handover_settle(link->rundir, rundir_pid_holder(link->rundir, DATAPATHD_PID) != 0))
 		return RETRY_MS;
 	if (try_connect(link))
 		return 0;
@@ -318,8 +308,8 @@ static struct datapath_link *create(const struct datapath_link_config *config, b
 	if (!link->rundir || !link->changed || !link->timer || !link->changed_event ||
 		!link->child_died ||
 		rundir_path(link->socket, sizeof(link->socket), config->rundir,
-			successor ? SUCCESSOR ".sock" : DATAPATHD ".sock") < 0 ||
-		rundir_path(link->log, sizeof(link->log), config->rundir, DATAPATHD ".log") < 0) {
+			successor ? STANDBY_SOCKET : DATAPATHD_SOCKET) < 0 ||
+		rundir_path(link->log, sizeof(link->log), config->rundir, "datapathd.log") < 0) {
 		datapath_link_destroy(link);
 		return NULL;
 	}
@@ -362,11 +352,11 @@ bool datapath_link_connected(const struct datapath_link *link)
 
 bool datapath_link_wait(struct datapath_link *link, int timeout_ms)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = steady_ms() + timeout_ms;
 
 	while (!link->settling) {
 		int delay = attempt(link);
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - steady_ms();
 
 		if (!delay)
 			return true;
@@ -406,7 +396,7 @@ void datapath_link_listen(struct datapath_link *link, int timeout_ms)
 const char *datapath_link_problem(struct datapath_link *link)
 {
 	const char *problem = *link->problem ? link->problem : "datapathd was not asked yet";
-	int64_t wait_ms = restart_pause_end(&link->pause) - now_ms();
+	int64_t wait_ms = restart_pause_end(&link->pause) - steady_ms();
 
 	if (link->client)
 		return "";

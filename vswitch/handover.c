@@ -3,9 +3,9 @@
 
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/steady_clock.h"
 #include "rpc/json_member.h"
 #include "rpc/rpc_client.h"
 #include "rpc/rundir.h"
@@ -100,14 +100,6 @@ static bool ports_wait(struct handover *handover, struct rpc_error *error)
 	return status != NULL;
 }
 
-static int64_t clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static bool ports_move(struct handover *handover, struct rpc_error *error)
 {
 	json_t *released = datapath_link_call(handover->old, "datapath.release", NULL, error);
@@ -119,7 +111,7 @@ static bool ports_move(struct handover *handover, struct rpc_error *error)
 	if (!sync_ports(handover->vs, error) || !ports_wait(handover, error) ||
 		!sync_queues(handover->vs, handover->plan, error))
 		return false;
-	handover->gap_ms = (double)(clock_us() - handover->released_us) / 1000;
+	handover->gap_ms = (double)(steady_us() - handover->released_us) / 1000;
 	return true;
 }
 
@@ -133,7 +125,7 @@ static void old_end(struct handover *handover)
 
 	json_decref(datapath_link_call(handover->old, "system.exit", NULL, &ignored));
 	rpc_error_clear(&ignored);
-	while (rundir_pid_holder(handover->vs->rundir, "datapathd.pid") == pid) {
+	while (rundir_pid_holder(handover->vs->rundir, DATAPATHD_PID) == pid) {
 		if (clock_steady_ms() - begin > END_MS) {
 			log_warning("the old datapathd (pid %d) does not end; killing it", pid);
 			kill(pid, SIGKILL);
@@ -175,7 +167,7 @@ static json_t *report(struct handover *handover)
 // The files of a process that is gone, however that ended.
 static void names_clear(const char *rundir)
 {
-	static const char *const names[] = {"datapathd-next.sock", "datapathd-next.pid"};
+	static const char *const names[] = {STANDBY_SOCKET, STANDBY_PID};
 	char path[RUNDIR_PATH_SIZE];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -255,14 +247,14 @@ json_t *handover_run(struct vswitch *vs, int wait_ms, struct rpc_error *error)
 
 bool handover_settle(const char *rundir, bool running)
 {
-	pid_t pid = rundir_pid_holder(rundir, "datapathd-next.pid");
+	pid_t pid = rundir_pid_holder(rundir, STANDBY_PID);
 	char path[RUNDIR_PATH_SIZE];
 	struct rpc_error error = {0};
 	struct rpc_client *client;
 
 	if (!pid)
 		return true;
-	rundir_path(path, sizeof(path), rundir, "datapathd-next.sock");
+	rundir_path(path, sizeof(path), rundir, STANDBY_SOCKET);
 	client = rpc_client_connect(path, 0, &error);
 	if (client) {
 		log_warning("datapathd (pid %d) was about to take over; %s", pid,
@@ -275,7 +267,7 @@ bool handover_settle(const char *rundir, bool running)
 		kill(pid, SIGKILL);
 	rpc_client_destroy(client);
 	rpc_error_clear(&error);
-	if (rundir_pid_holder(rundir, "datapathd-next.pid") != 0)
+	if (rundir_pid_holder(rundir, STANDBY_PID) != 0)
 		return false;
 	names_clear(rundir);
 	return true;

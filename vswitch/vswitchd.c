@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/lockdown.h"
+#include "base/steady_clock.h"
 #include "rpc/rundir.h"
 #include "vswitch/affinity.h"
 #include "vswitch/auto_lb.h"
@@ -69,10 +70,7 @@ int64_t clock_wall_ms(void)
 
 int64_t clock_steady_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return steady_ms();
 }
 
 // --- Methods ---
