@@ -18,6 +18,7 @@ void port_counters_add(struct port_counters *sum, const struct port_counters *co
 	add(&sum->tx_packets, &counters->tx_packets);
 	add(&sum->tx_bytes, &counters->tx_bytes);
 	add(&sum->copies, &counters->copies);
+	add(&sum->forwarded, &counters->forwarded);
 	for (int reason = 0; reason < DROP_REASON_COUNT; reason++)
 		add(&sum->drops[reason], &counters->drops[reason]);
 }
@@ -41,6 +42,12 @@ uint64_t port_counters_rx_dropped(const struct port_counters *counters)
 uint64_t port_counters_tx_dropped(const struct port_counters *counters)
 {
 	return drops_sum(counters, true);
+}
+
+int64_t port_counters_unaccounted(const struct port_counters *counters)
+{
+	return (int64_t)(counters->rx_packets + counters->copies - counters->forwarded -
+			 drops_sum(counters, false) - counters->drops[DROP_CONSUMED]);
 }
 
 json_t *port_counters_drops(const struct port_counters *counters)

@@ -5,10 +5,13 @@
 //
 // Each PMD thread adds to counters of its own (one struct port_counters per port and reader slot),
 // with plain additions that nobody else makes; whoever asks adds them up. Once traffic has stopped,
-//   sum of rx_packets + sum of copies == sum of tx_packets + sum of all drops
-// holds exactly over all ports of the switch: every packet, original or copy, was either accepted
-// by a transmit queue or is counted under one reason. Reasons tx_* are counted at the port that the
-// packet could not leave by, all others at the port that it came from, as are copies.
+// at every port
+//   rx_packets + copies == forwarded + sum of the drops but tx_*
+// of what came by it, and over all ports of the switch
+//   sum of forwarded == sum of tx_packets + sum of the drops tx_*
+// hold exactly: every packet, original or copy, was given to one port or is counted under one
+// reason where it came from, and what a port was given its transmit queue has accepted or it is
+// counted under one reason there.
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +25,8 @@ struct port_counters {
 	uint64_t rx_bytes;
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
-	uint64_t copies;
+	uint64_t copies;    // made of what came by the port
+	uint64_t forwarded; // of those and of what came, given to a port to send
 	uint64_t drops[DROP_REASON_COUNT];
 };
 
@@ -40,6 +44,10 @@ void port_counters_add(struct port_counters *sum, const struct port_counters *co
 // Packets lost on the way in and on the way out. "consumed" is no loss.
 uint64_t port_counters_rx_dropped(const struct port_counters *counters);
 uint64_t port_counters_tx_dropped(const struct port_counters *counters);
+
+// Of what came by the port and was copied, how much was neither forwarded nor dropped: 0, if the
+// threads have ended their rounds and nothing is lost or ended twice.
+int64_t port_counters_unaccounted(const struct port_counters *counters);
 
 // {"table_miss": 3, ...}: the reasons that are not zero. A new reference or NULL.
 json_t *port_counters_drops(const struct port_counters *counters);

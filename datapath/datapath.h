@@ -42,6 +42,7 @@ struct datapath {
 	bool slots_used[PIPELINE_READERS];       // a thread had or has it: readers and slots exist
 	struct poll_wanted *wanted;              // NULL: no plan was set
 	struct port_counters removed;            // of ports that are gone
+	unsigned unbalanced;                     // how many of them left packets unaccounted for
 	struct port_counters packet_outs_before; // of PMD threads that are gone
 	struct builder *builder;                 // of classifiers
 	struct event *wake_event;                // wake_fd

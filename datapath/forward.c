@@ -234,6 +234,7 @@ static void sink_output(struct pipeline_sink *base, struct packet *packet, uint1
 		drop_packet(sink->pmd, sink->ingress, mbuf, DROP_NO_PORT);
 		return;
 	}
+	counter_add(&sink->ingress->counters.forwarded, 1);
 	if (unlikely(packet->length > slot->max_frame)) {
 		drop_packet(sink->pmd, slot, mbuf, DROP_TX_TOO_LONG);
 		return;
@@ -259,6 +260,7 @@ static void sink_output_run(
 	}
 	for (unsigned i = 0; i < count; i++)
 		mbufs[i] = ((struct forward_packet *)packets[i])->mbuf;
+	counter_add(&sink->ingress->counters.forwarded, count);
 	stage_run(sink->pmd, slot, mbufs, count, sink->tails);
 }
 
@@ -397,9 +399,12 @@ static bool burst_run_alike(struct pmd *pmd, struct poll_entry *entry, struct rt
 			pmd->now_ms, &number))
 		return false;
 	port = __atomic_load_n(&entry->bridge->ports[number], __ATOMIC_ACQUIRE);
-	if (unlikely(!port))
+	if (unlikely(!port)) {
 		drop_all(pmd, entry->slot, mbufs, count, DROP_NO_PORT);
-	else if (unlikely(sums->longest > port->slots[pmd->slot]->max_frame))
+		return true;
+	}
+	counter_add(&entry->slot->counters.forwarded, count);
+	if (unlikely(sums->longest > port->slots[pmd->slot]->max_frame))
 		burst_stage_checked(pmd, port->slots[pmd->slot], mbufs, count);
 	else
 		stage_run(pmd, port->slots[pmd->slot], mbufs, count, sums->tails);

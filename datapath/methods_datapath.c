@@ -22,11 +22,12 @@ static json_t *cpus_json(const struct eal *eal)
 
 // What ports that are gone have counted, or what was handed in as if by a port, so that the sums
 // over the switch come out.
-static json_t *counters_json(const struct port_counters *removed)
+static json_t *counters_json(const struct port_counters *counters)
 {
-	return json_pack("{s:I, s:I, s:I, s:o}", "rx_packets", (json_int_t)removed->rx_packets,
-		"tx_packets", (json_int_t)removed->tx_packets, "copies",
-		(json_int_t)removed->copies, "drops", port_counters_drops(removed));
+	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "rx_packets",
+		(json_int_t)counters->rx_packets, "tx_packets", (json_int_t)counters->tx_packets,
+		"copies", (json_int_t)counters->copies, "forwarded",
+		(json_int_t)counters->forwarded, "drops", port_counters_drops(counters));
 }
 
 static json_t *datapath_info(void *context, json_t *params, struct rpc_error *error)
@@ -35,12 +36,12 @@ static json_t *datapath_info(void *context, json_t *params, struct rpc_error *er
 	struct port_counters outs;
 
 	packet_out_counters(datapath, &outs);
-	return json_pack("{s:s, s:i, s:s, s:I, s:b, s:o, s:i, s:i, s:o, s:o}", "version",
+	return json_pack("{s:s, s:i, s:s, s:I, s:b, s:o, s:i, s:i, s:o, s:i, s:o}", "version",
 		TURNOUT_VERSION, "pid", (int)getpid(), "instance", datapath->instance, "start_ms",
 		(json_int_t)datapath->start_ms, "hugepages", (int)datapath->eal.huge_pages, "cpus",
 		cpus_json(&datapath->eal), "control_core", (int)datapath->eal.core, "max_threads",
-		PIPELINE_READERS, "removed", counters_json(&datapath->removed), "packet_outs",
-		counters_json(&outs));
+		PIPELINE_READERS, "removed", counters_json(&datapath->removed), "unbalanced",
+		(int)datapath->unbalanced, "packet_outs", counters_json(&outs));
 }
 
 static json_t *datapath_state(void *context, json_t *params, struct rpc_error *error)
@@ -123,10 +124,11 @@ const struct rpc_method methods_datapath[] = {
 		.name = "datapath.info",
 		.handler = datapath_info,
 		.result = "{version, pid, instance, start_ms, hugepages, cpus: [{id, numa}], "
-			  "control_core, max_threads, removed, packet_outs}",
+			  "control_core, max_threads, removed, unbalanced, packet_outs}",
 		.help = "This process: `instance` differs for every start; `cpus` are those that "
 			"PMD threads may use; `removed` is what ports that are gone have counted, "
-			"`packet_outs` what became of frames that were handed in.",
+			"`unbalanced` how many of them left packets unaccounted for, `packet_outs` "
+			"what became of frames that were handed in.",
 	},
 	{
 		.name = "datapath.state",

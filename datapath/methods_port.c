@@ -119,7 +119,7 @@ const struct rpc_method methods_port[] = {
 	{"port.status", status, params_status, 0,
 		"[{name, bridge, type, ofport, state, error, link, speed, mac, mtu, numa, n_rxq, "
 		"n_txq, "
-		"features, status, statistics, drops, copies, ready_us}]",
+		"features, status, statistics, drops, copies, forwarded, ready_us}]",
 		"State and counters of ports."},
 	{NULL},
 };

@@ -228,10 +228,26 @@ static void port_resume(struct port *port)
 	pmd_plans_update(port->datapath);
 }
 
-void port_delete(struct port *port)
+static void counters_keep(struct port *port)
 {
 	struct datapath *datapath = port->datapath;
 	struct port_counters sum;
+	int64_t left;
+
+	port_counters_get(port, &sum);
+	port_counters_add(&datapath->removed, &sum);
+	left = port_counters_unaccounted(&sum);
+	if (left == 0)
+		return;
+	datapath->unbalanced++;
+	log_error("port %s: %lld of %llu packets and copies are unaccounted for: please report it",
+		port->settings.name, (long long)left,
+		(unsigned long long)(sum.rx_packets + sum.copies));
+}
+
+void port_delete(struct port *port)
+{
+	struct datapath *datapath = port->datapath;
 
 	// First nothing new is sent to it, so that the bursts that are under way still find it; and
 	// nothing more is learned at it.
@@ -244,8 +260,7 @@ void port_delete(struct port *port)
 	port_pause(port);
 	learn_drain(datapath);
 	port->ops->close(port);
-	port_counters_get(port, &sum);
-	port_counters_add(&datapath->removed, &sum);
+	counters_keep(port);
 	datapath->ports[port->index] = NULL;
 	log_info("port %s deleted from bridge %s", port->settings.name, port->bridge->name);
 	port_free(port);

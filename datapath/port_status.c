@@ -84,14 +84,15 @@ static json_t *status_of(struct port *port)
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", view.mac[0], view.mac[1],
 		view.mac[2], view.mac[3], view.mac[4], view.mac[5]);
 	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:b, s:i, s:s, s:i, s:i, s:i, s:i,"
-			 " s:o, s:o, s:o, s:o, s:I, s:I}",
+			 " s:o, s:o, s:o, s:o, s:I, s:I, s:I}",
 		"name", port->settings.name, "bridge", port->bridge->name, "type",
 		port_type_get(port->type)->name, "ofport", (int)port->number, "state",
 		port_state_name(view.state), "error", view.error, "link", view.link, "speed",
 		(int)view.speed, "mac", mac, "mtu", (int)port->settings.mtu, "numa", view.numa,
 		"n_rxq", (int)view.n_rxq, "n_txq", (int)view.n_txq, "features", features, "status",
 		status, "statistics", statistics(port, &view, &sum), "drops",
-		port_counters_drops(&sum), "copies", (json_int_t)sum.copies, "ready_us",
+		port_counters_drops(&sum), "copies", (json_int_t)sum.copies, "forwarded",
+		(json_int_t)sum.forwarded, "ready_us",
 		(json_int_t)__atomic_load_n(&port->ready_us, __ATOMIC_RELAXED));
 }
 

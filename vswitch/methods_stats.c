@@ -83,7 +83,8 @@ static const struct rpc_param ports_params[] = {
 const struct rpc_method stats_methods[] = {
 	{"stats.ports", stats_ports, ports_params, 0,
 		"[{name, bridge, type, ofport, state, error, link, speed, mac, mtu, "
-		"numa, n_rxq, n_txq, features, status, statistics, drops, copies, ready_us}]",
+		"numa, n_rxq, n_txq, features, status, statistics, drops, copies, forwarded, "
+		"ready_us}]",
 		"State and counters of ports."},
 	{"stats.drops", stats_drops, NULL, 0,
 		"{total: {reason: count}, ports: [{name, bridge, drops}], removed}",

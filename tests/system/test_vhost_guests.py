@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from turnout.accounts import assert_balanced, of_ports
 from turnout.frames import ARP, Ether, IP, Raw, UDP, compare, read_pcap, write_pcap
 from turnout.guest import Guest
 from turnout.pingpong import FRAMES, PingPong
@@ -15,12 +16,10 @@ LAYOUT_IDS = [f"switch-{mode}-{'packed' if packed else 'split'}" for mode, packe
 
 def check_accounts(switch, *names):
     """All that came in went out or was dropped by name."""
-    def sums():
-        rows = [row for row in switch.rpc("stats.ports", bridge="br0") if row["name"] in names]
-        return (sum(row["statistics"]["rx_packets"] + row["copies"] for row in rows),
-                sum(row["statistics"]["tx_packets"] + sum(row["drops"].values()) for row in rows))
-    incoming, outgoing = wait_stable(sums, "the port counters")
-    assert incoming == outgoing > 0
+    def parts():
+        rows = switch.rpc("stats.ports", bridge="br0")
+        return of_ports(row for row in rows if row["name"] in names)
+    assert assert_balanced(wait_stable(parts, "the port counters")) > 0
 
 
 def drops(switch, name):
