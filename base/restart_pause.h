@@ -5,6 +5,7 @@
 // good run, are at once; from then on there are 0.1, 0.2, 0.4 s and so on up to 10 s between one
 // start and the next. Values only; the caller brings the time, in milliseconds.
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define RESTART_STABLE_MS 10000 // a run of this length was a good one
@@ -19,6 +20,9 @@ struct restart_pause {
 int64_t restart_pause_end(const struct restart_pause *pause);
 
 void restart_pause_started(struct restart_pause *pause, int64_t now_ms);
+
+// "was started 3 times and ...": why it is not started yet, for a log.
+void restart_pause_text(const struct restart_pause *pause, int64_t now_ms, char *text, size_t size);
 
 // It has ended after it worked for so long.
 void restart_pause_ran(struct restart_pause *pause, int64_t ran_ms);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child_process.h"
 #include "base/restart_pause.h"
 #include "base/steady_clock.h"
 #include "base/syscall_filter.h"
@@ -146,7 +147,7 @@ static void worker_ended(struct supervisor *supervisor, struct worker *worker, i
 {
 	char how[64];
 
-	worker_end_text(status, how, sizeof(how));
+	child_end_text(status, how, sizeof(how));
 	log_info("supervisor: datapathd (pid %d) %s%s", worker->pid, how,
 		worker->standby ? " without having taken over" : "");
 	if (!worker->standby)
@@ -202,6 +203,7 @@ static int step(struct supervisor *supervisor)
 	struct supervise_view view = {
 		.holder = holder != 0, .successor = successor_exists(supervisor)};
 	int64_t now = steady_ms();
+	char text[128];
 	int wait_ms;
 
 	for (int i = 0; i < WORKERS_MAX; i++)
@@ -223,9 +225,8 @@ static int step(struct supervisor *supervisor)
 		supervisor->others_seen = true;
 	}
 	if (!view.worker && !view.holder && !view.successor && !supervisor->held) {
-		log_warning("supervisor: datapathd was started %u times and has not run for %d s "
-			    "since; the next start is in %.1f s",
-			supervisor->pause.starts, RESTART_STABLE_MS / 1000, wait_ms / 1000.0);
+		restart_pause_text(&supervisor->pause, now, text, sizeof(text));
+		log_warning("supervisor: datapathd %s", text);
 		supervisor->held = true;
 	}
 	return wait_ms;

@@ -2,16 +2,14 @@
 #include "datapath/worker.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "datapath/log.h"
+#include "base/child_process.h"
 
-#define ARGUMENTS_MAX 128
+#define MORE_MAX 8
 
 bool worker_program(char *path, size_t size)
 {
@@ -28,29 +26,23 @@ bool worker_program(char *path, size_t size)
 	return true;
 }
 
-// In the child.
+// In the child. The copy of the socket is inherited by the program, and by this one alone.
 static void become(
 	const char *program, char *const arguments[], const char *const more[], int socket)
 {
-	char *all[ARGUMENTS_MAX + 1], number[16];
-	sigset_t none;
+	const char *all[MORE_MAX + 3];
+	char number[16];
 	size_t n = 0;
 
-	for (; *arguments && n < ARGUMENTS_MAX - 2; arguments++)
-		all[n++] = *arguments;
-	for (; *more && n < ARGUMENTS_MAX - 2; more++)
-		all[n++] = (char *)*more;
-	snprintf(number, sizeof(number), "%d", socket);
+	while (n < MORE_MAX && more[n]) {
+		all[n] = more[n];
+		n++;
+	}
+	snprintf(number, sizeof(number), "%d", dup(socket));
 	all[n++] = "--supervisor";
 	all[n++] = number;
 	all[n] = NULL;
-	// What ends our session, or a terminal's programs, does not end packets.
-	setsid();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	execv(program, all);
-	log_error("cannot execute %s: %s", program, strerror(errno));
-	_exit(127);
+	child_become(program, arguments, all);
 }
 
 bool worker_start(struct worker *worker, const char *program, char *const arguments[],
@@ -62,9 +54,8 @@ bool worker_start(struct worker *worker, const char *program, char *const argume
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return false;
 	pid = fork();
-	// A copy is inherited by the program, and by this one alone.
 	if (pid == 0)
-		become(program, arguments, more, dup(ends[1]));
+		become(program, arguments, more, ends[1]);
 	code = errno;
 	close(ends[1]);
 	if (pid < 0) {
@@ -82,13 +73,4 @@ void worker_clear(struct worker *worker)
 	if (worker->pid && worker->socket >= 0)
 		close(worker->socket);
 	*worker = (struct worker){.socket = -1};
-}
-
-void worker_end_text(int status, char *text, size_t size)
-{
-	if (WIFSIGNALED(status))
-		snprintf(text, size, "was killed by signal %d (%s)", WTERMSIG(status),
-			strsignal(WTERMSIG(status)));
-	else
-		snprintf(text, size, "ended with status %d", WEXITSTATUS(status));
 }

@@ -19,14 +19,11 @@ struct worker {
 // with errno.
 bool worker_program(char *path, size_t size);
 
-// Start one with its arguments, from its name on, and `more`; each list ends with NULL. Signals are
-// not blocked in it. Sets pid and socket. False with errno if there is no process to be had; a
-// program that cannot be executed ends with status 127.
+// Start one with its arguments, from its name on, and up to eight of `more`; each list ends with
+// NULL. Sets pid and socket. False with errno if there is no process to be had; a program that
+// cannot be executed ends with status 127 (base/child_process.h).
 bool worker_start(struct worker *worker, const char *program, char *const arguments[],
 	const char *const more[]);
 
 // None any more.
 void worker_clear(struct worker *worker);
-
-// "ended with status 1", from what waitpid() says.
-void worker_end_text(int status, char *text, size_t size);

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vswitch/datapath_child.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGUMENTS_MAX 128
+#include "base/child_process.h"
 
 // The last line of the log that says something, for messages: the log itself is in the run
 // directory, and this is the line that one would look for.
@@ -32,34 +30,19 @@ static void log_tail(const char *log, char *line, size_t size)
 }
 
 // In the child, between fork and exec.
-static void become(char *const command[], char *const more[], const char *log_path)
+static void become(char *const command[], const char *const more[], const char *log_path)
 {
 	int null = open("/dev/null", O_RDWR);
 	int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
-	char *arguments[ARGUMENTS_MAX + 1];
-	sigset_t none;
-	size_t n = 0;
 
-	for (; *command && n < ARGUMENTS_MAX; command++)
-		arguments[n++] = *command;
-	for (; *more && n < ARGUMENTS_MAX; more++)
-		arguments[n++] = *more;
-	arguments[n] = NULL;
-	setsid();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
 	dup2(null, STDIN_FILENO);
 	dup2(log >= 0 ? log : null, STDOUT_FILENO);
 	dup2(log >= 0 ? log : null, STDERR_FILENO);
 	close_range(3, ~0u, 0);
-	execvp(arguments[0], arguments);
-	dprintf(STDERR_FILENO, "cannot execute %s: %s\n", arguments[0], strerror(errno));
-	_exit(127);
+	child_become(command[0], command, more);
 }
 
-pid_t datapath_child_start(char *const command[], char *const more[], const char *log)
+pid_t datapath_child_start(char *const command[], const char *const more[], const char *log)
 {
 	pid_t pid = fork();
 
@@ -76,11 +59,7 @@ bool datapath_child_ended(pid_t pid, const char *log, char *problem, size_t size
 
 	if (waitpid(pid, &status, WNOHANG) != pid)
 		return false;
-	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "was killed by signal %d (%s)", WTERMSIG(status),
-			strsignal(WTERMSIG(status)));
-	else
-		snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
+	child_end_text(status, how, sizeof(how));
 	log_tail(log, line, sizeof(line));
 	snprintf(problem, size, "datapathd %s; the last of %s: %s", how, log, line);
 	return true;

@@ -10,7 +10,7 @@
 
 // Start `command` with `more` arguments, both ended by a NULL. 0 with errno if there is no process
 // to be had; what goes wrong later is in the log.
-pid_t datapath_child_start(char *const command[], char *const more[], const char *log);
+pid_t datapath_child_start(char *const command[], const char *const more[], const char *log);
 
 // Has the child ended? Then *problem says how, with the last line of its log.
 bool datapath_child_ended(pid_t pid, const char *log, char *problem, size_t size);

@@ -68,9 +68,9 @@ static void schedule(struct datapath_link *link, int delay_ms)
 
 static void child_start(struct datapath_link *link)
 {
-	static char *const none[] = {NULL};
-	static char *const successor[] = {"--standby", NULL};
-	static char *const huge_successor[] = {"--standby", "--huge", "on", NULL};
+	static const char *const none[] = {NULL};
+	static const char *const successor[] = {"--standby", NULL};
+	static const char *const huge_successor[] = {"--standby", "--huge", "on", NULL};
 
 	link->child = datapath_child_start(link->config.command,
 		!link->successor   ? none
@@ -221,14 +221,16 @@ static bool try_connect(struct datapath_link *link)
 }
 
 // Returns the wait.
-static int hold_back(struct datapath_link *link, int wait_ms)
+static int hold_back(struct datapath_link *link, int64_t now)
 {
-	if (!link->held)
-		log_warning("datapathd was started %u times and has not run for %d s since; the "
-			    "next start is in %.1f s",
-			link->pause.starts, RESTART_STABLE_MS / 1000, wait_ms / 1000.0);
+	char text[128];
+
+	if (!link->held) {
+		restart_pause_text(&link->pause, now, text, sizeof(text));
+		log_warning("datapathd %s", text);
+	}
 	link->held = true;
-	return wait_ms;
+	return (int)(restart_pause_end(&link->pause) - now);
 }
 
 // Start a datapathd if it is time to, and say when to look again.
@@ -259,7 +261,7 @@ static int start_if_needed(struct datapath_link *link)
 		return ADOPT_RETRY_MS;
 	}
 	if (now < restart_pause_end(&link->pause))
-		return hold_back(link, (int)(restart_pause_end(&link->pause) - now));
+		return hold_back(link, now);
 	child_start(link);
 	restart_pause_started(&link->pause, now);
 	link->held = false;
