@@ -149,7 +149,6 @@ static bool arguments_check(const char *device, const char *arguments, struct rp
 
 // --- Probing ---
 
-// Split "name,arguments", with PCI addresses in full.
 // Drivers of the kernel's interfaces do not say that this is what they want.
 static const char *capability_hint(const char *device)
 {
@@ -171,6 +170,7 @@ static const char *capability_hint(const char *device)
 	return "";
 }
 
+// Split "name,arguments", with PCI addresses in full.
 static bool name_split(
 	const char *devargs, char *name, const char **arguments, struct rpc_error *error)
 {

@@ -70,30 +70,33 @@ static void line_print_limited(enum log_level level, const char *text, size_t le
 		line_print(level, text, length);
 }
 
-void log_write_limited(enum log_level level, const char *format, ...)
+static void line_format(enum log_level level, const char *format, va_list arguments,
+	void (*print)(enum log_level level, const char *text, size_t length))
 {
 	char text[1024];
-	va_list arguments;
 
 	if (level > logging.level)
 		return;
-	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	line_print_limited(level, text, strlen(text));
+	print(level, text, strlen(text));
 }
 
 void log_write(enum log_level level, const char *format, ...)
 {
-	char text[1024];
 	va_list arguments;
 
-	if (level > logging.level)
-		return;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	line_format(level, format, arguments, line_print);
 	va_end(arguments);
-	line_print(level, text, strlen(text));
+}
+
+void log_write_limited(enum log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	line_format(level, format, arguments, line_print_limited);
+	va_end(arguments);
 }
 
 // Without the name of the driver's function that most messages begin with.

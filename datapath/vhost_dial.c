@@ -57,15 +57,9 @@ static void directory_watch(struct vhost_dial *dial)
 		IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR);
 }
 
-static void on_time(evutil_socket_t fd, short what, void *context)
+// It did not work, and may not work so soon.
+static void call_later(struct vhost_dial *dial)
 {
-	struct vhost_dial *dial = context;
-
-	directory_watch(dial);
-	if (access(dial->path, F_OK) == 0 && dial->call(dial->port)) {
-		dial->called_tsc = rte_rdtsc();
-		return;
-	}
 	call_in(dial, pause_ms(dial->tries));
 	dial->tries += dial->tries < TRIES_QUICK;
 }
@@ -76,14 +70,23 @@ static void call_now(struct vhost_dial *dial)
 	call_in(dial, 0);
 }
 
+static void on_time(evutil_socket_t fd, short what, void *context)
+{
+	struct vhost_dial *dial = context;
+
+	directory_watch(dial);
+	if (access(dial->path, F_OK) == 0 && dial->call(dial->port))
+		dial->called_tsc = rte_rdtsc();
+	else
+		call_later(dial);
+}
+
 static void on_hung_up(struct vhost_dial *dial)
 {
-	if (rte_rdtsc() - dial->called_tsc >= GOOD_CALL_S * rte_get_tsc_hz()) {
+	if (rte_rdtsc() - dial->called_tsc >= GOOD_CALL_S * rte_get_tsc_hz())
 		call_now(dial);
-		return;
-	}
-	call_in(dial, pause_ms(dial->tries));
-	dial->tries += dial->tries < TRIES_QUICK;
+	else
+		call_later(dial);
 }
 
 // --- What tells us ---

@@ -378,9 +378,7 @@ static bool memory_overlaps(const struct guest_memory *memory, const struct memo
 	for (unsigned i = 0; i < memory->count; i++) {
 		uintptr_t start = (uintptr_t)memory->regions[i].host;
 
-		if (start < fault->end && fault->start - start < memory->regions[i].size)
-			return true;
-		if (start >= fault->start && start < fault->end)
+		if (start < fault->end && fault->start < start + memory->regions[i].size)
 			return true;
 	}
 	return false;
