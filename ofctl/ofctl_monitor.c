@@ -21,15 +21,6 @@ struct monitor {
 // --- Printing ---
 
 // {"event": name, ...params}
-static void print_json(const char *name, const json_t *params)
-{
-	json_t *line = json_pack("{s:s}", "event", name);
-
-	json_object_update(line, (json_t *)params);
-	cli_print_json(line, stdout);
-	json_decref(line);
-}
-
 // What came between the last packet and this one, and is not here.
 static void losses_print(struct monitor *monitor, const json_t *params)
 {
@@ -53,7 +44,7 @@ static void losses_print(struct monitor *monitor, const json_t *params)
 static void packet_in(struct monitor *monitor, const json_t *params)
 {
 	if (monitor->ofctl->cli.json) {
-		print_json("packet.in", params);
+		cli_print_event("packet.in", params);
 	} else {
 		losses_print(monitor, params);
 		packet_in_print(params, monitor->ofctl->names, stdout);
@@ -72,7 +63,7 @@ static void on_notification(void *context, const char *method, json_t *params)
 	if (strcmp(method, "packet.in") == 0)
 		packet_in(monitor, params);
 	else if (strcmp(method, "flow.removed") == 0 && monitor->ofctl->cli.json)
-		print_json("flow.removed", params);
+		cli_print_event("flow.removed", params);
 	else if (strcmp(method, "flow.removed") == 0)
 		flow_removed_print(params, stdout);
 }

@@ -90,6 +90,15 @@ int cli_watch(const struct cli *cli, struct rpc_client *client, const bool *done
 	return status;
 }
 
+void cli_print_event(const char *method, const json_t *params)
+{
+	json_t *line = json_pack("{s:s}", "event", method);
+
+	json_object_update(line, (json_t *)params);
+	cli_print_json(line, stdout);
+	json_decref(line);
+}
+
 int cli_watch_pause(const struct cli *cli, int ms)
 {
 	struct timespec timeout = {ms / 1000, ms % 1000 * 1000000L};

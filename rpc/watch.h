@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
+
 #include "rpc/command_line.h"
 #include "rpc/rpc_client.h"
 
@@ -23,6 +25,9 @@ void cli_watch_begin(void);
 // Take in events until *done, which the notification handler sets. CLI_WATCH_LOST or the exit
 // status, after it has said what is wrong if anything is but a lost connection.
 int cli_watch(const struct cli *cli, struct rpc_client *client, const bool *done);
+
+// {"event": "flow.removed", ...} on a line of standard output: what a notification told.
+void cli_print_event(const char *method, const json_t *params);
 
 // Write what was printed, and wait. CLI_WATCH_ON or the exit status.
 int cli_watch_pause(const struct cli *cli, int ms);

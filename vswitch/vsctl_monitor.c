@@ -78,15 +78,6 @@ static void print_text(const char *name, const json_t *params)
 }
 
 // {"event": name, ...params}
-static void print_json(const char *name, const json_t *params)
-{
-	json_t *line = json_pack("{s:s}", "event", name);
-
-	json_object_update(line, (json_t *)params);
-	cli_print_json(line, stdout);
-	json_decref(line);
-}
-
 static void event_print(struct monitor *monitor, const char *name, const json_t *params)
 {
 	const json_t *seq = json_object_get(params, "seq");
@@ -95,7 +86,7 @@ static void event_print(struct monitor *monitor, const char *name, const json_t 
 	if (monitor->done || strcmp(name, "packet.in") == 0)
 		return;
 	if (monitor->cli->json)
-		print_json(name, params);
+		cli_print_event(name, params);
 	else
 		print_text(name, params);
 	if (seq != NULL)
