@@ -79,27 +79,29 @@ static const struct passwd *user_find(const char *name, char *error, size_t size
 
 bool lockdown_enter(const struct lockdown *lockdown, char *error, size_t size)
 {
-	bool change = lockdown->user && *lockdown->user;
-	const struct passwd *user = change ? user_find(lockdown->user, error, size) : NULL;
+	const struct passwd *user = NULL; // to become
 	const char *list = lockdown->capabilities;
 
-	if (change && !user)
-		return false;
-	if (user && user->pw_uid == geteuid())
-		change = false;
+	if (lockdown->user && *lockdown->user) {
+		user = user_find(lockdown->user, error, size);
+		if (!user)
+			return false;
+		if (user->pw_uid == geteuid())
+			user = NULL;
+	}
 	if (!list || !*list)
-		list = (change ? user->pw_uid : geteuid()) == 0 ? lockdown->usual_of_root
-								: lockdown->usual;
+		list = (user ? user->pw_uid : geteuid()) == 0 ? lockdown->usual_of_root
+							      : lockdown->usual;
 	capng_get_caps_process();
 	if (!capabilities_choose(list, error, size))
 		return false;
-	if (change && lockdown->directory &&
+	if (user && lockdown->directory &&
 		chown(lockdown->directory, user->pw_uid, user->pw_gid) != 0) {
 		snprintf(error, size, "%s cannot be given to user \"%s\": %s", lockdown->directory,
 			user->pw_name, strerror(errno));
 		return false;
 	}
-	if (change && !user_become(user, error, size))
+	if (user && !user_become(user, error, size))
 		return false;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
 		snprintf(error, size, "cannot do without new privileges: %s", strerror(errno));

@@ -11,6 +11,11 @@
 
 #include "base/syscall_filter.h"
 
+// What datapathd needs for interfaces of the kernel (tap, af_packet) and for memory that is locked;
+// and as root, for guests' sockets.
+#define CAPABILITIES_DATAPATH "net_admin,net_raw,ipc_lock"
+#define CAPABILITIES_SOCKETS "dac_override"
+
 struct lockdown {
 	const char *user; // "" or NULL: stay who we are
 	// Names such as "net_admin,net_raw", or "none". Those that this process has not got are no

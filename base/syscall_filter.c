@@ -117,7 +117,8 @@ bool syscall_filter_load(enum syscall_role role, char *error, size_t size)
 	seccomp_release(filter);
 	if (result != 0)
 		snprintf(error, size,
-			"the filter on system calls cannot be set: %s; without it: --seccomp off",
+			"the filter on system calls cannot be set: %s; without it: --seccomp off, "
+			"or seccomp: no in the configuration",
 			strerror(-result));
 	return result == 0;
 }

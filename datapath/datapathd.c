@@ -46,32 +46,29 @@ struct options {
 static const char usage[] =
 	"Usage: datapathd [OPTIONS]\n"
 	"\n"
-	"Moves packets between ports as it is told over RUNDIR/" DATAPATHD_SOCKET
-	". vswitchd starts\n"
-	"it when none is running; it goes on when vswitchd ends.\n"
+	"Moves packets between ports as it is told over RUNDIR/" DATAPATHD_SOCKET ".\n"
+	"vswitchd starts it when none is running; it goes on when vswitchd ends.\n"
 	"\n"
 	"  --rundir DIR     run directory (default: $" RUNDIR_VARIABLE " or " RUNDIR_DEFAULT ")\n"
 	"  --huge MODE      huge pages: auto (if there are any free), on or off; default: auto\n"
 	"  --no-huge        the same as --huge off\n"
 	"  --memory MB      memory to reserve; default: with huge pages as needed, else 512\n"
-	"  --mbufs NUMBER   packet buffers for devices, and for guests, of each NUMA node; "
-	"default:\n"
-	"                   with huge pages 262144 and 4096 for each CPU (at least 65536), but at\n"
-	"                   most half of the free ones; 16384 without\n"
+	"  --mbufs NUMBER   packet buffers for devices, and for guests, of each NUMA node;\n"
+	"                   default: with huge pages 262144 and 4096 for each CPU (at least\n"
+	"                   65536), but at most half of the free ones; 16384 without\n"
 	"  --lcore CPU      CPU of the control thread; default: the lowest that it may use\n"
 	"  --eal \"ARGS\"     further arguments for DPDK's environment\n"
 	"  --user USER      become this user\n"
-	"  --capabilities L keep these of capabilities(7), or none; default: net_admin,net_raw "
-	"(for\n"
-	"                   interfaces of the kernel), ipc_lock, and as root dac_override (for "
-	"guests'\n"
-	"                   sockets)\n"
+	"  --capabilities L keep these of capabilities(7), or none; default:\n"
+	"                   " CAPABILITIES_DATAPATH " (the first two for interfaces of\n"
+	"                   the kernel), and for guests' sockets, as root, " CAPABILITIES_SOCKETS
+	"\n"
 	"  --seccomp MODE   on or off: the filter on system calls; default: on\n"
-	"  --standby        answer at RUNDIR/" STANDBY_SOCKET
-	", to take over from the one that runs\n"
-	"  --supervise      stay behind as a small process that starts the one which moves "
-	"packets,\n"
-	"                   another when it ends, and one with --standby when vswitchd wants it\n"
+	"  --standby        answer at RUNDIR/" STANDBY_SOCKET ", to take over\n"
+	"                   from the one that runs\n"
+	"  --supervise      stay behind as a small process that starts the one which moves\n"
+	"                   packets, another when it ends, and one with --standby when vswitchd\n"
+	"                   wants it\n"
 	"  --supervisor FD  given by --supervise to those that it starts\n"
 	"  --log-level L    error, warning, info or debug; default: info\n"
 	"  --describe       print all JSON-RPC methods, as rpc.discover does\n"
@@ -433,8 +430,8 @@ int main(int argc, char *argv[])
 		.eal = {.core = -1},
 		.lockdown =
 			{
-				.usual = "net_admin,net_raw,ipc_lock",
-				.usual_of_root = "net_admin,net_raw,ipc_lock,dac_override",
+				.usual = CAPABILITIES_DATAPATH,
+				.usual_of_root = CAPABILITIES_DATAPATH "," CAPABILITIES_SOCKETS,
 				.filter = true,
 				.role = SYSCALLS_DATAPATH,
 			},

@@ -215,6 +215,9 @@ static bool lock_rundir(struct daemon *daemon)
 	return daemon->pid_file >= 0;
 }
 
+// The database, logs and the socket may be others', and the socket may have to be given away.
+#define CAPABILITIES_FILES CAPABILITIES_SOCKETS ",chown,fowner"
+
 // What it does not start, it needs no capabilities for.
 static bool lockdown(const struct daemon *daemon, const struct options *options)
 {
@@ -223,9 +226,9 @@ static bool lockdown(const struct daemon *daemon, const struct options *options)
 	struct lockdown lockdown = {
 		.user = conf_string(conf, CONF_USER),
 		.capabilities = starts ? conf_string(conf, CONF_DATAPATHD_CAPABILITIES) : "",
-		.usual = starts ? "net_admin,net_raw,ipc_lock" : "none",
-		.usual_of_root = starts ? "net_admin,net_raw,ipc_lock,dac_override,chown,fowner"
-					: "dac_override,chown,fowner",
+		.usual = starts ? CAPABILITIES_DATAPATH : "none",
+		.usual_of_root =
+			starts ? CAPABILITIES_DATAPATH "," CAPABILITIES_FILES : CAPABILITIES_FILES,
 		.directory = daemon->vs.rundir,
 		.filter = conf_boolean(conf, CONF_SECCOMP),
 		.role = starts ? SYSCALLS_STARTER : SYSCALLS_CONTROL,
