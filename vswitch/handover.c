@@ -109,7 +109,7 @@ static bool ports_move(struct handover *handover, struct rpc_error *error)
 	handover->released_us = number_of(released, "released_us");
 	json_decref(released);
 	if (!sync_ports(handover->vs, error) || !ports_wait(handover, error) ||
-		!sync_queues(handover->vs, handover->plan, error))
+		!sync_set_plan(handover->vs, handover->plan, error))
 		return false;
 	handover->gap_ms = (double)(steady_us() - handover->released_us) / 1000;
 	return true;

@@ -96,23 +96,15 @@ static void forget_failures(struct vswitch *vs, const json_t *strict)
 	}
 }
 
-bool sync_rows(struct vswitch *vs, const json_t *strict, bool *changed, struct rpc_error *error)
+// *changed, if not NULL, tells whether there was anything to do.
+static bool do_steps(struct vswitch *vs, const json_t *desired, const json_t *strict, bool *changed,
+	struct rpc_error *error)
 {
-	json_t *desired;
-	json_t *steps;
+	json_t *steps = reconcile_steps(desired, vs->actual);
 	bool good = true;
 	size_t i;
 	json_t *step;
 
-	if (!vs->actual) {
-		rpc_error_set(error, RPC_UNAVAILABLE, "%s", datapath_link_problem(vs->link));
-		return false;
-	}
-	forget_failures(vs, strict);
-	desired = desired_state(vs->model, vs->failures);
-	if (vs->without_ports)
-		json_object_set_new(desired, "ports", json_array());
-	steps = reconcile_steps(desired, vs->actual);
 	if (changed)
 		*changed = json_array_size(steps) > 0;
 	json_array_foreach (steps, i, step) {
@@ -121,13 +113,28 @@ bool sync_rows(struct vswitch *vs, const json_t *strict, bool *changed, struct r
 			break;
 	}
 	json_decref(steps);
+	return good;
+}
+
+bool sync_rows(struct vswitch *vs, const json_t *strict, bool *changed, struct rpc_error *error)
+{
+	json_t *desired;
+	bool good;
+
+	if (!vs->actual) {
+		rpc_error_set(error, RPC_UNAVAILABLE, "%s", datapath_link_problem(vs->link));
+		return false;
+	}
+	forget_failures(vs, strict);
+	desired = desired_state(vs->model, vs->failures);
+	good = do_steps(vs, desired, strict, changed, error);
 	json_decref(desired);
 	return good;
 }
 
 // --- Threads ---
 
-static bool set_plan(struct vswitch *vs, const json_t *plan, struct rpc_error *error)
+bool sync_set_plan(struct vswitch *vs, const json_t *plan, struct rpc_error *error)
 {
 	json_t *desired =
 		json_pack("{s:O, s:O, s:O}", "bridges", json_object_get(vs->actual, "bridges"),
@@ -193,7 +200,7 @@ bool sync_plan(struct vswitch *vs, bool strict, struct rpc_error *error)
 		rpc_error_clear(error);
 		json_decref(vs->unpolled);
 		vs->unpolled = extra.problems ? extra.problems : json_object();
-		good = set_plan(vs, plan, error);
+		good = sync_set_plan(vs, plan, error);
 	}
 	json_decref(plan);
 	if (!good && !strict && error->code != RPC_UNAVAILABLE) {
@@ -215,7 +222,7 @@ json_t *sync_rebalance(
 
 	if (plan)
 		rpc_error_clear(error);
-	if (done && !set_plan(vs, plan, error)) {
+	if (done && !sync_set_plan(vs, plan, error)) {
 		json_decref(extra.report);
 		extra.report = NULL;
 	}
@@ -241,11 +248,8 @@ void sync_forget(struct vswitch *vs)
 		owner->behind = true;
 }
 
-static bool sync_rows_and_flows(struct vswitch *vs, struct rpc_error *error)
+static bool sync_flows_behind(struct vswitch *vs, struct rpc_error *error)
 {
-	if (!sync_rows(vs, NULL, NULL, error))
-		return false;
-	// Flows come before threads: a fresh datapath moves no packet before it has all its flows.
 	for (struct flow_owner *owner = vs->owners; owner; owner = owner->next) {
 		if (owner->behind && !owner->removed && !owner->added &&
 			!sync_flows(vs, owner, error))
@@ -256,7 +260,9 @@ static bool sync_rows_and_flows(struct vswitch *vs, struct rpc_error *error)
 
 static bool bring_up_to_date(struct vswitch *vs, struct rpc_error *error)
 {
-	return sync_rows_and_flows(vs, error) && sync_plan(vs, false, error);
+	// Flows come before threads: a fresh datapath moves no packet before it has all its flows.
+	return sync_rows(vs, NULL, NULL, error) && sync_flows_behind(vs, error) &&
+	       sync_plan(vs, false, error);
 }
 
 static bool learn_state(struct vswitch *vs, struct rpc_error *error)
@@ -268,38 +274,49 @@ static bool learn_state(struct vswitch *vs, struct rpc_error *error)
 	return vs->actual != NULL;
 }
 
-static bool prepare_ports(struct vswitch *vs, struct rpc_error *error)
+static bool prepare_ports(struct vswitch *vs, const json_t *ports, struct rpc_error *error)
 {
-	json_t *desired = desired_state(vs->model, NULL);
 	json_t *configs = json_array();
 	json_t *result;
 	size_t i;
 	json_t *port;
 
-	json_array_foreach (json_object_get(desired, "ports"), i, port) {
+	json_array_foreach (ports, i, port) {
 		json_array_append(configs, json_object_get(port, "config"));
 	}
-	json_decref(desired);
 	result = call(vs, "datapath.prepare", json_pack("{s:o}", "ports", configs), error);
 	json_decref(result);
 	return result != NULL;
 }
 
-bool sync_prepare(struct vswitch *vs, const json_t *plan, struct rpc_error *error)
+// The same threads, without queues. A new reference.
+static json_t *plan_idle(const json_t *plan)
 {
 	json_t *idle = json_deep_copy(plan);
-	bool good;
 	size_t i;
 	json_t *thread;
 
 	json_array_foreach (json_object_get(idle, "threads"), i, thread) {
 		json_object_set_new(thread, "queues", json_array());
 	}
+	return idle;
+}
 
-	vs->without_ports = true;
-	good = learn_state(vs, error) && sync_rows_and_flows(vs, error) &&
-	       set_plan(vs, idle, error) && prepare_ports(vs, error);
-	vs->without_ports = false;
+bool sync_prepare(struct vswitch *vs, const json_t *plan, struct rpc_error *error)
+{
+	json_t *idle, *desired, *ports;
+	bool good;
+
+	if (!learn_state(vs, error))
+		return false;
+	idle = plan_idle(plan);
+	desired = desired_state(vs->model, NULL);
+	ports = json_incref(json_object_get(desired, "ports"));
+	json_object_set_new(desired, "ports", json_array());
+	good = do_steps(vs, desired, NULL, NULL, error) && sync_flows_behind(vs, error) &&
+	       sync_set_plan(vs, idle, error) && prepare_ports(vs, ports, error);
+	json_decref(ports);
+	json_decref(desired);
 	json_decref(idle);
 	return good;
 }
@@ -310,11 +327,6 @@ bool sync_ports(struct vswitch *vs, struct rpc_error *error)
 		return false;
 	snprintf(vs->instance, sizeof(vs->instance), "%s", text_of(vs->info, "instance"));
 	return true;
-}
-
-bool sync_queues(struct vswitch *vs, const json_t *plan, struct rpc_error *error)
-{
-	return set_plan(vs, plan, error);
 }
 
 void sync_all(struct vswitch *vs)

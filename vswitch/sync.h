@@ -23,11 +23,13 @@
 // A connection has been made: learn the datapath's state and bring it up to date.
 void sync_all(struct vswitch *vs);
 
-// For a datapath that is to take over from another: all but ports, and the threads of `plan` without
-// queues. Then the ports. Then their queues, to where `plan` has them. False with *error.
+// For a datapath that is to take over from another: all but ports, and the threads of `plan`
+// without queues. Then the ports. Then sync_set_plan(). False with *error.
 bool sync_prepare(struct vswitch *vs, const json_t *plan, struct rpc_error *error);
 bool sync_ports(struct vswitch *vs, struct rpc_error *error);
-bool sync_queues(struct vswitch *vs, const json_t *plan, struct rpc_error *error);
+
+// Threads, and queues where `plan` has them (desired.h). False with *error.
+bool sync_set_plan(struct vswitch *vs, const json_t *plan, struct rpc_error *error);
 
 // Forget what is known of a datapath that is gone.
 void sync_forget(struct vswitch *vs);

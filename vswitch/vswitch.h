@@ -35,8 +35,8 @@ struct vswitch {
 	struct flow_owner *owners; // flows, one per bridge (flows.h)
 	struct datapath_link *link;
 	struct rpc_server *server;
-	struct event_log *events;  // what clients are told of state, and were
-	int64_t started_ms; // steady clock
+	struct event_log *events; // what clients are told of state, and were
+	int64_t started_ms;       // steady clock
 
 	// Of the datapath; NULL while there is no connection.
 	json_t *info;   // datapath.info
@@ -47,7 +47,6 @@ struct vswitch {
 	json_t *unpolled;      // port -> text: queues without thread
 	json_t *bridge_errors; // bridge -> text: flows that could not be put in force
 	char instance[64];     // of the datapath that was connected last
-	bool without_ports;    // another datapath still has them
 
 	struct {
 		bool entered; // a method has begun to change something, which is not ended yet
