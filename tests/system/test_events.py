@@ -10,13 +10,13 @@ import os
 import random
 import re
 import signal
-import subprocess
 import time
 
 import pytest
 from turnout.disk import fill
 from turnout.frontend import Frontend
 from turnout.machine import program
+from turnout.process import Following
 from turnout.resumer import Resumer
 from turnout.rpc import RpcError
 from turnout.switch import Switch
@@ -271,32 +271,13 @@ def test_full_disk(disk):
 
 # --- vsctl monitor ---
 
-class Monitor:
+class Monitor(Following):
     def __init__(self, switch, *arguments):
-        self.path = switch.path("monitor.out")
-        with open(self.path, "wb") as file:
-            self.process = subprocess.Popen(
-                [program("vswitch/vsctl"), "--rundir", switch.rundir, "monitor", *arguments],
-                stdout=file, stderr=subprocess.PIPE, text=True)
-
-    def text(self):
-        with open(self.path, encoding="utf-8") as file:
-            return file.read()
+        super().__init__([program("vswitch/vsctl"), "--rundir", switch.rundir, "monitor", *arguments],
+                         switch.path("monitor.out"))
 
     def wait(self, part):
         wait_until(lambda: part in self.text(), f"{part} in what the monitor prints")
-
-    def end(self):
-        err = self.process.communicate(timeout=15)[1]
-        return self.process.returncode, err
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate(timeout=15)
 
 
 def test_monitor(switch, bridge):

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from turnout.frames import ARP, Ether, IP, Raw, TCP, UDP, compare, wire
 from turnout.machine import program
+from turnout.process import Following
 from turnout.rpc import RpcError
 from turnout.waiting import wait_until
 from turnout.wire import Wire
@@ -265,48 +266,29 @@ def test_out_refused(pipe):
 
 # --- The command line ---
 
-class Monitor:
+class Monitor(Following):
     """ofctl monitor, from when it gets events on: those with which that was found out are left
     out of `lines`."""
 
     def __init__(self, pipe, *options):
-        self.pipe, self.path = pipe, pipe.switch.path("monitor.out")
-        with open(self.path, "wb") as file:
-            self.process = subprocess.Popen(
-                [program("ofctl/ofctl"), "--rundir", pipe.switch.rundir, *options, "monitor",
-                 pipe.bridge], stdout=file, stderr=subprocess.PIPE, text=True)
+        self.pipe = pipe
+        super().__init__([program("ofctl/ofctl"), "--rundir", pipe.switch.rundir, *options, "monitor",
+                          pipe.bridge], pipe.switch.path("monitor.out"))
         marker = f"packet={'ff' * 12}88b5,actions=controller"
-        while not self._read():
+        while not self.text():
             out(pipe, marker)
         # More of those may be on their way.
         out(pipe, f"packet={'fe' * 12}88b5,actions=controller")
         last = "fe:fe" if "json" not in options else "fefe"
-        wait_until(lambda: last in self._read() and self._read().endswith("\n"), "the last marker")
-        self._skip = len(self._read())
-
-    def _read(self):
-        with open(self.path, encoding="utf-8") as file:
-            return file.read()
+        wait_until(lambda: last in self.text() and self.text().endswith("\n"), "the last marker")
+        self._skip = len(self.text())
 
     def lines(self, count):
         return wait_until(lambda: self._complete(count), f"{count} lines")
 
     def _complete(self, count):
-        text = self._read()[self._skip:]
+        text = self.text()[self._skip:]
         return text.splitlines() if text.count("\n") >= count else None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate(timeout=15)
-
-    def end(self):
-        """Exit status and what it said, once it ends by itself."""
-        err = self.process.communicate(timeout=15)[1]
-        return self.process.returncode, err
 
 
 def test_monitor(pipe):
@@ -338,7 +320,7 @@ def test_monitor_tells_of_losses(pipe):
         counts = packet_in_counts(pipe)
         assert counts["lost_rate"] > 0
         wait_until(lambda: (out(pipe, f"in_port=1,packet={wire(tcp()).hex()},actions=controller"),
-                            "  tcp,in_port=p1," in monitor._read())[1], "a packet after the loss")
+                            "  tcp,in_port=p1," in monitor.text())[1], "a packet after the loss")
         told = [line for line in monitor.lines(1) if line.startswith("lost: ")]
         after = packet_in_counts(pipe)
         assert counts["lost_rate"] <= sum(int(line.split()[1]) for line in told) <= \

@@ -69,6 +69,15 @@ class Pair:
         assert self.b.memory[place + 12:place + 12 + size] == sent
         self.a.rings[1].take()
 
+    def another_b(self):
+        """The switch has hung up on b; another one is welcome."""
+        self.switch.wait_state("vb", "listening")
+        self.b.close()
+        self.ends[1] = Frontend(self.switch.path("vb.sock"))
+        self.b.start()
+        self.wait_running()
+        self.cross()
+
     def cross_to_nowhere(self):
         """One frame from a to b that is dropped for want of a buffer."""
         before = drops(self.switch, "vb").get("tx_full", 0)
@@ -487,13 +496,7 @@ def test_memory_that_is_withdrawn(switch, bridge, alive, left):
             os.eventfd_write(pair.b.rings[1].kick, 1)
         wait_until(lambda: hung_up(pair.b), "the switch to hang up")
         wait_until(lambda: "took memory away" in switch.port("vb")["error"], "the reason")
-        switch.wait_state("vb", "listening")
-        pair.b.close()
-        # Another one is welcome.
-        pair.ends[1] = Frontend(switch.path("vb.sock"))
-        pair.ends[1].start()
-        pair.wait_running()
-        pair.cross()
+        pair.another_b()
         assert stream.finish()[1] == 0
 
 
@@ -514,9 +517,4 @@ def test_memory_that_was_never_there(switch, bridge, alive):
                 except (AssertionError, OSError):
                     break
             wait_until(lambda: hung_up(pair.b), "the switch to hang up")
-        switch.wait_state("vb", "listening")
-        pair.b.close()
-        pair.ends[1] = Frontend(switch.path("vb.sock"))
-        pair.ends[1].start()
-        pair.wait_running()
-        pair.cross()
+        pair.another_b()

@@ -31,6 +31,33 @@ def kill_and_wait(pid, sig=signal.SIGKILL, deadline=10.0):
     wait_until(lambda: not is_running(pid), f"process {pid} to end after signal {sig}", deadline)
 
 
+class Following:
+    """A command that goes on printing into a file, `path`."""
+
+    def __init__(self, command, path):
+        self.path = path
+        with open(path, "wb") as file:
+            self.process = subprocess.Popen(
+                command, stdout=file, stderr=subprocess.PIPE, text=True)
+
+    def text(self):
+        with open(self.path, encoding="utf-8") as file:
+            return file.read()
+
+    def end(self):
+        """Exit status and what it said, once it ends by itself."""
+        err = self.process.communicate(timeout=15)[1]
+        return self.process.returncode, err
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate(timeout=15)
+
+
 class Process:
     """One child. Its output (both streams) is collected by a thread; `wait_for` waits for a text."""
 

@@ -17,6 +17,7 @@ static void fill(struct port_counters *counters, uint64_t base)
 	counters->tx_packets = base + 3;
 	counters->tx_bytes = base + 4;
 	counters->copies = base + 5;
+	counters->forwarded = base + 6;
 	for (int reason = 0; reason < DROP_REASON_COUNT; reason++)
 		counters->drops[reason] = base + 10 + reason;
 }
@@ -34,6 +35,7 @@ static void sums_have_every_field(void **state)
 	assert_int_equal(sum.tx_packets, 5000001006);
 	assert_int_equal(sum.tx_bytes, 5000001008);
 	assert_int_equal(sum.copies, 5000001010);
+	assert_int_equal(sum.forwarded, 5000001012);
 	for (int reason = 0; reason < DROP_REASON_COUNT; reason++)
 		assert_int_equal(sum.drops[reason], 5000001020 + 2 * reason);
 }
@@ -51,6 +53,22 @@ static void each_reason_is_on_one_side(void **state)
 		assert_int_equal(port_counters_tx_dropped(&counters), transmit ? 7 : 0);
 		assert_int_equal(port_counters_rx_dropped(&counters), lost && !transmit ? 7 : 0);
 	}
+}
+
+// Of 9 that came, with 2 copies: what a port could not send it was given.
+static void what_is_left_is_unaccounted(void **state)
+{
+	struct port_counters counters = {.rx_packets = 9, .copies = 2, .forwarded = 6};
+
+	counters.drops[DROP_TABLE_MISS] = 3;
+	counters.drops[DROP_CONSUMED] = 2;
+	counters.tx_packets = 100;
+	counters.drops[DROP_TX_FULL] = 50;
+	assert_int_equal(port_counters_unaccounted(&counters), 0);
+	counters.forwarded--;
+	assert_int_equal(port_counters_unaccounted(&counters), 1);
+	counters.drops[DROP_CONSUMED] += 3;
+	assert_int_equal(port_counters_unaccounted(&counters), -2);
 }
 
 static void drops_are_named(void **state)
@@ -83,6 +101,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums_have_every_field),
 		cmocka_unit_test(each_reason_is_on_one_side),
+		cmocka_unit_test(what_is_left_is_unaccounted),
 		cmocka_unit_test(drops_are_named),
 		cmocka_unit_test(one_writer_adds),
 	};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmocka_all.h"
+#include "store_fixture.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,54 +12,9 @@
 
 #include <sqlite3.h>
 
-#include "vswitch/store.h"
-
-struct fixture {
-	char dir[64];
-	char path[128];
-	struct rpc_error error;
-};
-
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	snprintf(f->dir, sizeof(f->dir), "/tmp/turnout-store-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(f->path, sizeof(f->path), "%s/a/b/t.db", f->dir);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", f->dir);
-	assert_int_equal(system(command), 0);
-	rpc_error_clear(&f->error);
-	free(f);
-	return 0;
-}
-
-static struct store *open_good(struct fixture *f)
-{
-	struct store *store = store_open(f->path, &f->error);
-
-	if (!store)
-		fail_msg("%s", f->error.message);
-	return store;
-}
-
-static void assert_refused(struct fixture *f, const char *part)
-{
-	struct store *store = store_open(f->path, &f->error);
-
-	assert_null(store);
-	if (!strstr(f->error.message, part) || !strstr(f->error.message, f->path))
-		fail_msg("\"%s\" does not name the file and say \"%s\"", f->error.message, part);
-	rpc_error_clear(&f->error);
+	return store_setup(state, "a/b/t.db");
 }
 
 // What was read, as JSON: {"rows": {uuid: [table, columns]}, "flows": [[bridge, id, ms, text]],
@@ -473,7 +428,7 @@ static void test_killed(void **state)
 
 int main(void)
 {
-#define TEST(FN) cmocka_unit_test_setup_teardown(FN, setup, teardown)
+#define TEST(FN) cmocka_unit_test_setup_teardown(FN, setup, store_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_round_trip),
 		TEST(test_rollback),

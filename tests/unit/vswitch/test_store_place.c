@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The store's files as others may have left them: cut off, damaged, moved, of other files.
-#include "cmocka_all.h"
+#include "store_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,59 +13,9 @@
 
 #include <sqlite3.h>
 
-#include "vswitch/store.h"
-
-struct fixture {
-	char dir[64];
-	char path[128];
-	char log[136];
-	struct rpc_error error;
-};
-
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	snprintf(f->dir, sizeof(f->dir), "/tmp/turnout-place-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(f->path, sizeof(f->path), "%s/t.db", f->dir);
-	snprintf(f->log, sizeof(f->log), "%s-wal", f->path);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", f->dir);
-	assert_int_equal(system(command), 0);
-	rpc_error_clear(&f->error);
-	free(f);
-	return 0;
-}
-
-static struct store *open_good(struct fixture *f)
-{
-	struct store *store = store_open(f->path, &f->error);
-
-	if (!store)
-		fail_msg("%s", f->error.message);
-	return store;
-}
-
-static void assert_error(struct fixture *f, const char *part)
-{
-	if (!strstr(f->error.message, part) || !strstr(f->error.message, f->path))
-		fail_msg("\"%s\" does not name the file and say \"%s\"", f->error.message, part);
-	rpc_error_clear(&f->error);
-}
-
-static void assert_refused(struct fixture *f, const char *part)
-{
-	assert_null(store_open(f->path, &f->error));
-	assert_error(f, part);
+	return store_setup(state, "t.db");
 }
 
 static void put_flows(struct fixture *f, struct store *store, uint64_t first, uint64_t count)
@@ -339,7 +289,7 @@ static void test_backup(void **state)
 
 int main(void)
 {
-#define TEST(FN) cmocka_unit_test_setup_teardown(FN, setup, teardown)
+#define TEST(FN) cmocka_unit_test_setup_teardown(FN, setup, store_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_empty_file),
 		TEST(test_made_whole),
