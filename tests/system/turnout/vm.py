@@ -143,7 +143,7 @@ class VirtualMachine(Process):
             "-object", "memory-backend-memfd,id=memory,size=256M,share=on",
             "-machine", "q35,memory-backend=memory", "-nodefaults", "-no-user-config",
             "-display", "none", "-serial", "stdio", "-no-reboot",
-            "-chardev", f"socket,id=wire,path={socket}{',server=on' if listens else ''}",
+            "-chardev", f"socket,id=wire,path={socket}{',server=on' if listens else ',reconnect=1'}",
             "-netdev", f"vhost-user,id=net,chardev=wire,queues={queues}",
             # vectors=0: with MSI-X this QEMU crashes under software emulation.
             "-device", f"virtio-net-pci,netdev=net,mac={mac},vectors=0,romfile=,"
