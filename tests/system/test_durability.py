@@ -154,8 +154,10 @@ class Torture:
         def connect():
             if self.switch.vswitchd.poll() is not None:
                 raise RuntimeError("vswitchd does not start:\n" + self.switch.logs())
+            # A datapathd that was about to be started when vswitchd died has its listening socket
+            # for a moment: who is connected by that is not answered.
             self.client = self.switch.connect()
-            return self.client
+            return self.client.call("system.info")
         wait_until(connect, "vswitchd to answer", 60)
 
     # Looking
