@@ -37,7 +37,8 @@ static const struct cli_option common_options[] = {
 	{"ca", 0, "FILE", false, "CA of the switch's certificate (otherwise $TURNOUT_CA)"},
 	{"timeout", 't', "SECONDS", false,
 		"wait so long for a starting daemon and for answers (otherwise: do "
-		"not wait for a start, 10 s for answers; 0: for ever)"},
+		"not wait for a start, 10 s for answers, and longer for what takes longer; 0: for "
+		"ever)"},
 	{"format", 'f', "FORMAT", false, "print \"table\" (for people) or \"json\""},
 	{"help", 'h', NULL, false, "print this and exit"},
 	{"version", 'V', NULL, false, "print the version and exit"},
@@ -53,6 +54,7 @@ void cli_init(struct cli *cli, int argc, char **argv)
 		.ca = getenv("TURNOUT_CA")};
 	cli->timeout_ms = DEFAULT_TIMEOUT_MS;
 	cli->connect_timeout_ms = 0;
+	cli->timeout_given = false;
 	cli->json = false;
 	cli->argc = argc;
 	cli->argv = argv;
@@ -86,6 +88,7 @@ static bool timeout_parse(struct cli *cli, const char *text)
 	else
 		cli->timeout_ms = (int)(seconds * 1000 + 0.5);
 	cli->connect_timeout_ms = cli->timeout_ms;
+	cli->timeout_given = true;
 	return true;
 }
 

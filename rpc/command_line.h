@@ -53,6 +53,7 @@ struct cli {
 	struct tls_files files; // for it
 	int timeout_ms;         // of calls; -1: none
 	int connect_timeout_ms; // 0: try once
+	bool timeout_given;     // and not the usual one
 	bool json;
 	// Progress.
 	int argc;

@@ -128,6 +128,18 @@ static int answers_print(
 	return status;
 }
 
+static int answer_ms(const struct cli *cli, const struct vsctl_line *line)
+{
+	int most = cli->timeout_ms;
+
+	for (size_t i = 0; i < line->count && !cli->timeout_given; i++) {
+		int wanted = line->requests[i].command->answer_ms;
+
+		most = wanted > most ? wanted : most;
+	}
+	return most;
+}
+
 static int line_run(const struct cli *cli, const struct vsctl_line *line)
 {
 	struct rpc_error error = {0};
@@ -141,7 +153,7 @@ static int line_run(const struct cli *cli, const struct vsctl_line *line)
 		calls = json_array();
 		for (size_t i = 0; i < line->count; i++)
 			json_array_extend(calls, line->requests[i].calls);
-		answers = rpc_client_batch(client, calls, cli->timeout_ms, &error);
+		answers = rpc_client_batch(client, calls, answer_ms(cli, line), &error);
 	}
 	if (answers != NULL) {
 		status = answers_print(cli, line, answers);

@@ -11,6 +11,8 @@
 #include "vswitch/vsctl_tables.h"
 #include "vswitch/vsctl_value.h"
 
+#define LONG_MS 120000 // for a datapathd to start, and for a large database to be written
+
 bool vsctl_call_add(struct vsctl_request *request, const char *method, json_t *params)
 {
 	json_array_append_new(
@@ -385,7 +387,7 @@ static const struct vsctl_command commands[] = {
 		 "number; goes on when vswitchd was away (--count=N: end after N events)"},
 		vsctl_prepare_monitor, NULL, vsctl_monitor},
 	{{"backup", "FILE", 1, 1, "Write a copy of the database to a file that is not there yet"},
-		prepare_backup, NULL},
+		prepare_backup, NULL, .answer_ms = LONG_MS},
 	{{"info", "", 0, 0, "State of the daemons"}, prepare_info, vsctl_print_tree},
 	{{"version", "", 0, 0, "Versions of vsctl and of the daemons"}, prepare_info,
 		vsctl_print_versions},
@@ -395,7 +397,7 @@ static const struct vsctl_command commands[] = {
 	{{"restart-datapath", "[MS]", 0, 1,
 		 "Have a new datapathd take over, and say how long no frame flowed; frames wait "
 		 "up to MS milliseconds (100) for ports that were up to be so again"},
-		prepare_restart_datapath, vsctl_print_restart},
+		prepare_restart_datapath, vsctl_print_restart, .answer_ms = LONG_MS},
 	{{"exit", "[datapath]", 0, 1, "End vswitchd; with \"datapath\", datapathd too"},
 		prepare_exit, NULL},
 };

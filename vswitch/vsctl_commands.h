@@ -38,6 +38,8 @@ struct vsctl_command {
 	// A command that stands alone, and is more than calls and their results: does all of it.
 	// Returns the exit status. NULL: the others.
 	int (*run)(const struct cli *cli, const struct vsctl_request *request);
+	// What it waits for an answer if no --timeout is given; 0: as all do.
+	int answer_ms;
 };
 
 // Append a call to the request; steals params. Always true.
