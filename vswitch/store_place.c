@@ -267,6 +267,15 @@ static int copy_into(struct store *store, const char *path, struct rpc_error *er
 	// It is the file read that can be damaged, and the one written that the rest is about.
 	if ((rc & 0xff) == SQLITE_CORRUPT)
 		return store_error(store, rc, "read", error);
+	if ((rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY) {
+		rpc_error_set(error, RPC_INTERNAL_ERROR,
+			"%s cannot be written (%s): vswitchd itself writes it, as its user and "
+			"with what "
+			"its unit allows; name a file in the directory of %s, and copy it from "
+			"there",
+			path, sqlite3_errmsg(store->db), store->path);
+		return -EACCES;
+	}
 	return store_error(
 		&(struct store){.db = store->db, .path = (char *)path}, rc, "written", error);
 }
