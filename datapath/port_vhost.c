@@ -12,6 +12,7 @@
 #include "datapath/log.h"
 #include "datapath/mbuf_pool.h"
 #include "datapath/vhost_features.h"
+#include "datapath/vhost_gate.h"
 #include "datapath/vhost_socket.h"
 
 // --- Opening ---
@@ -75,6 +76,17 @@ static void driver_unregister(struct port_vhost *vhost)
 	vhost->registered = false;
 }
 
+// The library's thread may hear of a guest that is being called before the library has noted it.
+static bool library_start(struct port_vhost *vhost)
+{
+	bool good;
+
+	vhost_gate_hold(true);
+	good = rte_vhost_driver_start(vhost->path) == 0;
+	vhost_gate_hold(false);
+	return good;
+}
+
 static bool driver_start(struct port_vhost *vhost, struct rpc_error *error)
 {
 	const char *explanation;
@@ -83,7 +95,7 @@ static bool driver_start(struct port_vhost *vhost, struct rpc_error *error)
 	log_capture_start();
 	good = driver_register(vhost);
 	// A guest that does not listen yet will be called again.
-	if (good && rte_vhost_driver_start(vhost->path) != 0) {
+	if (good && !library_start(vhost)) {
 		good = !vhost->server;
 		driver_unregister(vhost);
 	}
@@ -112,7 +124,7 @@ static bool call_guest(struct port *port)
 	// A socket calls once.
 	driver_unregister(vhost);
 	log_capture_start(); // that nobody is there is no news
-	connected = driver_register(vhost) && rte_vhost_driver_start(vhost->path) == 0;
+	connected = driver_register(vhost) && library_start(vhost);
 	if (!connected)
 		driver_unregister(vhost);
 	log_capture_stop();

@@ -6,15 +6,17 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
+
+#include "datapath/foreign_close.h"
 
 #define REQUESTS 48
 #define RINGS 256 // of the library
 #define RING_SIZE_MAX 32768
-#define REGIONS 8 // of the library
-#define FUSE_MAGIC 0x65735546
+#define REGIONS 8                      // of the library
+#define TABLE_MAX (UINT64_C(16) << 40) // bytes of all regions: there is no room for many such
 
 struct message {
 	const struct vhost_gate_header *header;
@@ -33,6 +35,8 @@ static __thread struct {
 	size_t size;
 } mapped[REGIONS];
 
+__thread bool vhost_gate_memory_refused;
+
 void vhost_gate_done(void)
 {
 	for (unsigned i = 0; i < REGIONS; i++) {
@@ -47,7 +51,7 @@ void vhost_gate_done(void)
 static void fds_close(const struct message *message)
 {
 	for (unsigned i = 0; i < *message->count; i++)
-		close(message->fds[i]);
+		foreign_close(message->fds[i]);
 	*message->count = 0;
 }
 
@@ -64,18 +68,27 @@ bool vhost_gate_is_eventfd(int descriptor)
 	return strcmp(target, "anon_inode:[eventfd]") == 0;
 }
 
-// A file of memory that has `end` bytes at least. Others cannot be told to be long enough.
+bool vhost_gate_is_memory(int descriptor)
+{
+	return fcntl(descriptor, F_GET_SEALS) >= 0;
+}
+
+// Memory of `end` bytes at least.
 static bool is_memory(int descriptor, uint64_t end)
 {
 	struct stat status;
-	struct statfs system;
 
-	if (fstat(descriptor, &status) != 0 || fstatfs(descriptor, &system) != 0)
-		return false;
-	// A page of it comes when its owner likes, and a thread would wait for it.
-	if (system.f_type == FUSE_MAGIC)
-		return false;
-	return !S_ISREG(status.st_mode) || (uint64_t)status.st_size >= end;
+	return vhost_gate_is_memory(descriptor) && fstat(descriptor, &status) == 0 &&
+	       (uint64_t)status.st_size >= end;
+}
+
+static bool is_unix_socket(int descriptor)
+{
+	int domain;
+	socklen_t size = sizeof(domain);
+
+	return getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+	       domain == AF_UNIX;
 }
 
 // --- Messages ---
@@ -94,8 +107,27 @@ static bool no_descriptors(const struct message *message)
 	return true;
 }
 
-static bool as_it_is(const struct message *message)
+// The library closes them, now or later.
+static bool all_are(const struct message *message, bool (*good)(int descriptor))
 {
+	for (unsigned i = 0; i < *message->count; i++) {
+		if (!good(message->fds[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool eventfds(const struct message *message)
+{
+	if (!all_are(message, vhost_gate_is_eventfd))
+		fds_close(message);
+	return true;
+}
+
+static bool unix_sockets(const struct message *message)
+{
+	if (!all_are(message, is_unix_socket))
+		fds_close(message);
 	return true;
 }
 
@@ -118,22 +150,27 @@ static bool ring_size(const struct message *message)
 }
 
 // One, or none if the message says so.
-static bool ring_file(const struct message *message)
+static void one_file(const struct message *message)
 {
 	if (*message->count != 1 || number_at(message, 0) & VHOST_GATE_NO_FILE)
 		fds_close(message);
-	return true;
+}
+
+static bool ring_file(const struct message *message)
+{
+	one_file(message);
+	return eventfds(message);
 }
 
 // The library writes to it, and waits if need be: it gets one of ours if it is none.
 static bool ring_call(const struct message *message)
 {
-	ring_file(message);
+	one_file(message);
 	for (unsigned i = 0; i < *message->count; i++) {
 		int *fd = &message->fds[i], flags;
 
 		if (!vhost_gate_is_eventfd(*fd)) {
-			close(*fd);
+			foreign_close(*fd);
 			*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 			if (*fd < 0)
 				return false;
@@ -146,36 +183,63 @@ static bool ring_call(const struct message *message)
 	return true;
 }
 
-static bool region_map(unsigned index, const struct region *region, int descriptor)
+// To where the file has to go, or 0.
+static uint64_t region_end(const struct region *region)
 {
 	uint64_t end = region->offset + region->size;
 
-	if (region->size == 0 || end < region->size || end > INT64_MAX ||
+	if (region->size == 0 || end < region->size || end > TABLE_MAX ||
 		region->guest + region->size - 1 < region->guest ||
-		region->user + region->size - 1 < region->user || !is_memory(descriptor, end))
-		return false;
-	// As the library will.
-	mapped[index].size = end;
-	mapped[index].at = mmap(NULL, end, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-	if (mapped[index].at == MAP_FAILED)
-		mapped[index].at = NULL;
-	return mapped[index].at != NULL;
+		region->user + region->size - 1 < region->user)
+		return 0;
+	return end;
+}
+
+// As the library will.
+static void *file_map(int descriptor, uint64_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+// Twice: what is kept, and what the library's own takes the place of.
+static bool regions_map(const struct message *message, uint32_t count, void *again[REGIONS])
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct region region;
+		uint64_t end;
+
+		memcpy(&region, message->payload + 8 + i * sizeof(region), sizeof(region));
+		end = region_end(&region);
+		sum += end;
+		if (end == 0 || sum > TABLE_MAX || !is_memory(message->fds[i], end))
+			return false;
+		mapped[i].size = end;
+		mapped[i].at = file_map(message->fds[i], end);
+		again[i] = mapped[i].at ? file_map(message->fds[i], end) : NULL;
+		if (!again[i])
+			return false;
+	}
+	return true;
 }
 
 static bool table_can_be_mapped(const struct message *message)
 {
 	uint32_t count = (uint32_t)number_at(message, 0);
+	void *again[REGIONS] = {NULL};
+	bool good;
 
 	if (count > REGIONS || count != *message->count)
 		return false;
+	good = regions_map(message, count, again);
 	for (unsigned i = 0; i < count; i++) {
-		struct region region;
-
-		memcpy(&region, message->payload + 8 + i * sizeof(region), sizeof(region));
-		if (!region_map(i, &region, message->fds[i]))
-			return false;
+		if (again[i])
+			munmap(again[i], mapped[i].size);
 	}
-	return true;
+	return good;
 }
 
 static bool memory_table(const struct message *message)
@@ -185,7 +249,8 @@ static bool memory_table(const struct message *message)
 	// What is not there is not read: there are too few descriptors, too.
 	if (count <= REGIONS && message->header->size < 8 + count * sizeof(struct region))
 		return false;
-	if (!table_can_be_mapped(message)) {
+	vhost_gate_memory_refused = !table_can_be_mapped(message);
+	if (vhost_gate_memory_refused) {
 		vhost_gate_done();
 		fds_close(message);
 	}
@@ -210,7 +275,7 @@ static const struct {
 	[2] = {no_descriptors, 8},   // SET_FEATURES
 	[5] = {memory_table, 8},     // SET_MEM_TABLE
 	[6] = {write_log, 16},       // SET_LOG_BASE
-	[7] = {as_it_is, 0},         // SET_LOG_FD
+	[7] = {eventfds, 0},         // SET_LOG_FD
 	[8] = {ring_size, 8},        // SET_VRING_NUM
 	[9] = {ring_state, 40},      // SET_VRING_ADDR
 	[10] = {ring_state, 8},      // SET_VRING_BASE
@@ -222,7 +287,7 @@ static const struct {
 	[18] = {ring_state, 8},      // SET_VRING_ENABLE
 	[19] = {no_descriptors, 8},  // SEND_RARP
 	[20] = {no_descriptors, 8},  // NET_SET_MTU
-	[21] = {as_it_is, 0},        // SET_BACKEND_REQ_FD
+	[21] = {unix_sockets, 0},    // SET_BACKEND_REQ_FD
 	[22] = {refused, 0},         // IOTLB_MSG
 	[25] = {no_descriptors, 12}, // SET_CONFIG
 	[28] = {refused, 0},         // POSTCOPY_ADVISE

@@ -11,7 +11,9 @@
 //   what it has not offered: areas for buffers in flight, of any size, written to at places that
 //   the guest says; page faults that the guest resolves when it likes; a vIOMMU; a log of writes
 //   that does not begin where its file does is written to at the wrong place; it maps more of a
-//   file than there is, and writes to whatever comes as an eventfd, and waits.
+//   file than there is, or, where it cannot map, goes on with rings in what it has unmapped; it
+//   writes to whatever comes as an eventfd, and waits; and it closes what it does not want, however
+//   long that takes (foreign_close.h).
 //
 // The library has no hook before it reads a message. It calls recvmsg() for the header, so there is
 // a recvmsg() of ours in vhost_receive.c, which asks this. Pure, but for the descriptors.
@@ -40,6 +42,16 @@ void vhost_gate_done(void);
 
 // Where the message came from that the library's thread is about. Only that thread.
 extern __thread int vhost_gate_socket;
+
+// Memory that was refused with the last message on this thread.
+extern __thread bool vhost_gate_memory_refused;
+
+// Nobody but the kernel has a say in such: a memfd, a file of tmpfs or of hugetlbfs.
+bool vhost_gate_is_memory(int descriptor);
+
+// Keep the library from hearing guests, or let it: while it notes a new connection of which its
+// thread may hear already, and which that may end.
+void vhost_gate_hold(bool on);
 
 // Is it an eventfd? Another file may be one that blocks whoever writes to it or waits for it,
 // whatever its flags say (FUSE's do).

@@ -9,18 +9,21 @@
 // twice.
 //
 // An input is a row of messages, each: the request; the size, of two bytes, as it will be in the
-// header; a byte for how many descriptors there are (its low four bits) and whether the payload
-// begins with a table of as many regions (0x80), with what is added to their numbers (0x40); for
-// each descriptor a byte for what it is; those numbers; and the rest of the payload.
+// header; a byte for how many descriptors there are (its low four bits), whether the payload begins
+// with a table of as many regions (0x80), with what is added to their numbers (0x40), and whether
+// the last byte is sent as an urgent one (0x20); for each descriptor a byte for what it is; those
+// numbers; and the rest of the payload.
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "datapath/foreign_close.h"
 #include "datapath/vhost_gate.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -39,6 +42,7 @@ struct region {
 struct message {
 	struct vhost_gate_header header;
 	uint8_t payload[MESSAGE_MAX];
+	bool urgent;
 };
 
 struct input {
@@ -129,6 +133,7 @@ static unsigned message_make(struct message *message, int files[], struct input 
 		(message->header.size | (uint32_t)take_byte(input) << 8) % MESSAGE_MAX;
 	what = take_byte(input);
 	count = (what & 15) % (VHOST_GATE_FDS + 1);
+	message->urgent = what & 0x20;
 	for (unsigned i = 0; i < count; i++) {
 		files[i] = file_make(take_byte(input));
 		fuzz_must(files[i] >= 0, "%s", strerror(errno));
@@ -158,7 +163,10 @@ static void message_send(int socket, const struct message *message, int files[],
 		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
 		memcpy(CMSG_DATA(&control.header), files, count * sizeof(int));
 	}
-	fuzz_must(sendmsg(socket, &header, 0) == (ssize_t)part.iov_len, "%s", strerror(errno));
+	// Some kernels know no urgent bytes here.
+	if (!message->urgent || sendmsg(socket, &header, MSG_OOB) != (ssize_t)part.iov_len)
+		fuzz_must(sendmsg(socket, &header, 0) == (ssize_t)part.iov_len, "%s",
+			strerror(errno));
 	for (unsigned i = 0; i < count; i++)
 		close(files[i]);
 }
@@ -322,6 +330,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vhost_gate_done();
 	close(ends[0]);
 	close(ends[1]);
+	while (foreign_close_waiting() > 0)
+		sched_yield();
 	fuzz_must(descriptors_count() == before, "%u descriptors instead of %u",
 		descriptors_count(), before);
 	return 0;

@@ -2,6 +2,7 @@
 #include "datapath/vhost_gate.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "datapath/foreign_close.h"
 
 #define MEMORY 65536
 
@@ -28,8 +31,11 @@ struct region {
 	uint64_t guest, size, user, offset;
 };
 
+// What is not closed at once is soon.
 static bool is_open(int fd)
 {
+	while (foreign_close_waiting() > 0)
+		sched_yield();
 	return fcntl(fd, F_GETFD) >= 0;
 }
 
@@ -131,6 +137,7 @@ static bool table(struct region region, int file)
 static void test_memory(void **state)
 {
 	int file = memory_make(), pair[2], text = open("/proc/self/exe", O_RDONLY);
+	int huge = memory_make();
 	struct region good = {0x1000, MEMORY, 0x7000, 0}, region;
 
 	assert_true(table(good, file));
@@ -154,6 +161,16 @@ static void test_memory(void **state)
 	assert_false(table(good, pair[0]));
 	region = good, region.size = 1;
 	assert_false(table(region, text)); // not to be written to
+	// It can be mapped once, but the library would have no room beside it; and more than there
+	// may be.
+	assert_int_equal(ftruncate(huge, INT64_C(70) << 40), 0);
+	region = good, region.size = UINT64_C(70) << 40;
+	assert_false(table(region, huge));
+	region.size = UINT64_C(17) << 40;
+	assert_false(table(region, huge));
+	region.size = UINT64_C(1) << 40;
+	assert_true(table(region, huge));
+	close(huge);
 	assert_false(table(good, -1));
 	close(pair[0]), close(pair[1]), close(file), close(text);
 }
@@ -212,7 +229,14 @@ static void test_interrupts(void **state)
 	assert_int_equal(eventfd_write(fds[0], UINT64_MAX - 1), 0);
 	assert_int_equal(eventfd_write(fds[0], 1), -1);
 	close(fds[0]);
+	// Nor is it given to who closes it.
+	assert_int_equal(pipe(pair), 0);
+	fds[0] = before = pair[1];
+	assert_true(say(SET_VRING_KICK, &ring, 8, fds, &count));
+	assert_int_equal(count, 0);
+	assert_false(is_open(before));
 	// Not as many as the message says.
+	count = 1;
 	fds[0] = before = pair[0], ring = VHOST_GATE_NO_FILE;
 	assert_true(say(SET_VRING_KICK, &ring, 8, fds, &count));
 	assert_int_equal(count, 0);
