@@ -33,8 +33,9 @@ static inline struct vhost_descriptor descriptor_read(const struct vring_desc *f
 static bool follow(struct vhost_ring *ring, struct vhost_chain_set *set, struct vhost_chain *chain,
 	const struct vring_desc *table, uint32_t size, uint32_t index)
 {
-	// A chain that is longer than its table goes round in it.
-	for (uint32_t steps = 0; steps < size; steps++) {
+	// A chain that is longer than its table goes round in it. No step is without a piece in one
+	// that means something, and a table may be said to have millions.
+	for (uint32_t steps = 0; steps < size && steps <= VHOST_PIECES; steps++) {
 		struct vhost_descriptor descriptor;
 
 		if (index >= size)

@@ -318,6 +318,12 @@ static void table_make(struct guest *guest, const struct ring *ring, struct desc
 	}
 	head->address = guest->start + place + (one_in(guest, 32) ? below(guest, 16) : 0);
 	head->length = 16 * count + (one_in(guest, 8) ? (uint32_t)below(guest, 33) - 16 : 0);
+	// Very long, without a byte, and round in itself.
+	if (one_in(guest, 16)) {
+		descriptor_write(guest, place, ring->packed,
+			(struct descriptor){.flags = VRING_DESC_F_NEXT});
+		head->length = (MEMORY_SIZE - place) & ~15u;
+	}
 	head->flags = VRING_DESC_F_INDIRECT;
 }
 
