@@ -149,8 +149,12 @@ bool memory_fault_start(int wake_fd)
 
 bool memory_fault_take(struct memory_fault *fault)
 {
-	unsigned slot = faults.taken % FAULTS_MAX;
+	unsigned next = __atomic_load_n(&faults.next, __ATOMIC_ACQUIRE), slot;
 
+	// Too many at once: the oldest have been written over.
+	if (next - faults.taken > FAULTS_MAX)
+		faults.taken = next - FAULTS_MAX;
+	slot = faults.taken % FAULTS_MAX;
 	if (!__atomic_exchange_n(&faults.slots[slot].ready, false, __ATOMIC_ACQ_REL))
 		return false;
 	*fault = faults.slots[slot].fault;

@@ -8,6 +8,7 @@
 
 #include "base/steady_clock.h"
 #include "datapath/datapath.h"
+#include "datapath/log.h"
 #include "datapath/vhost_features.h"
 #include "datapath/vhost_gate.h"
 
@@ -167,6 +168,7 @@ struct message {
 } __attribute__((packed));
 
 #define RING_MASK 0xff
+#define SET_FEATURES 2 // its first 32 in message.ring
 
 static enum message_scope message_scope(const struct message *message)
 {
@@ -186,6 +188,15 @@ static bool is_admitted(const struct port_vhost *vhost, int device, const struct
 {
 	return vhost_sizes_admit(&vhost->sizes, message->request, message->ring & RING_MASK,
 		message->number, is_packed(device), vhost->library >= 0);
+}
+
+// Of features without several queue pairs the library drops all rings but the first two, and does
+// not wait for its functions that may be using them.
+static bool takes_rings_away(
+	const struct port_vhost *vhost, int device, const struct message *message)
+{
+	return message->request == SET_FEATURES && !(message->ring >> VHOST_FEATURE_MQ & 1) &&
+	       vhost->library >= 0 && rte_vhost_get_vring_num(device) > 2;
 }
 
 // The library refuses it, and closes what came with it, if it has a descriptor when it should have
@@ -211,14 +222,22 @@ static enum rte_vhost_msg_result before_message(int device, void *argument)
 	__atomic_store_n(&vhost->socket, vhost_gate_socket, __ATOMIC_RELAXED);
 	if (scope == MESSAGE_IGNORED || scope == MESSAGE_ANNOUNCE)
 		return RTE_VHOST_MSG_RESULT_OK;
-	if (!is_admitted(vhost, device, message))
+	if (!is_admitted(vhost, device, message) || takes_rings_away(vhost, device, message))
 		return refuse(message);
 	// The library says that the ring is off and on again. It need not be.
 	vhost->ring_stays = scope == MESSAGE_INTERRUPTS && vhost->direct &&
 			    vhost_device_uses(vhost->direct, ring);
+	// If this fails, nothing of the ring is left.
+	if (message->request == VHOST_RING_SIZE)
+		vhost_sizes_note(&vhost->sizes, VHOST_RING_STOPS, ring, 0, is_packed(device));
 	// If this fails, the library has no memory any more, and does not tell us.
 	if (scope == MESSAGE_MEMORY)
 		vhost->memory_known = false;
+	if (scope == MESSAGE_MEMORY && vhost_gate_memory_refused)
+		log_write_limited(LOG_LEVEL_WARNING,
+			"port %s: its guest's memory is refused: it must be a memfd or a file of "
+			"hugetlbfs or tmpfs, as long as the guest says, and less than 16 TiB",
+			vhost->port.settings.name);
 	if (scope == MESSAGE_DEVICE || scope == MESSAGE_MEMORY)
 		rings_stop(vhost);
 	else if (scope == MESSAGE_RING && vhost->direct && vhost_device_hold(vhost->direct, ring)) {
@@ -275,6 +294,8 @@ static enum rte_vhost_msg_result after_message(int device, void *argument)
 	if (!vhost)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	vhost_sizes_note(&vhost->sizes, message->request, ring, message->number, is_packed(device));
+	if (message->request == SET_FEATURES)
+		vhost_sizes_keep(&vhost->sizes, (unsigned)rte_vhost_get_vring_num(device));
 	// Only now: the library does not like being asked for memory that it has not got.
 	if (scope == MESSAGE_MEMORY) {
 		vhost->memory_known = true;
@@ -384,20 +405,27 @@ static bool memory_overlaps(const struct guest_memory *memory, const struct memo
 	return false;
 }
 
+static bool memory_is_of(struct port_vhost *vhost, const struct memory_fault *fault, bool by_owner)
+{
+	bool found;
+
+	pthread_mutex_lock(&vhost->lock);
+	found = by_owner ? vhost == fault->owner : memory_overlaps(&vhost->mapped, fault);
+	pthread_mutex_unlock(&vhost->lock);
+	return found;
+}
+
+// The address tells more than for whom a thread was working.
 struct port_vhost *vhost_memory_owner(const struct memory_fault *fault)
 {
 	struct port_vhost *owner = NULL;
 
 	pthread_mutex_lock(&registry.lock);
-	for (unsigned i = 0; i < PORTS_MAX && !owner; i++) {
-		struct port_vhost *vhost = registry.ports[i];
+	for (unsigned i = 0; i < 2 * PORTS_MAX && !owner; i++) {
+		struct port_vhost *vhost = registry.ports[i % PORTS_MAX];
 
-		if (!vhost)
-			continue;
-		pthread_mutex_lock(&vhost->lock);
-		if (vhost == fault->owner || memory_overlaps(&vhost->mapped, fault))
+		if (vhost && memory_is_of(vhost, fault, i >= PORTS_MAX))
 			owner = vhost;
-		pthread_mutex_unlock(&vhost->lock);
 	}
 	pthread_mutex_unlock(&registry.lock);
 	return owner;
@@ -478,6 +506,7 @@ static void on_device_destroyed(int device)
 
 	if (!vhost)
 		return;
+	memory_fault_owner = vhost;
 	__atomic_store_n(&vhost->port.up, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&vhost->library, -1, __ATOMIC_SEQ_CST);
 	if (vhost->direct)

@@ -13,6 +13,7 @@ extern const uint64_t vhost_features_refused;
 
 // Bits.
 #define VHOST_FEATURE_MERGEABLE 15 // VIRTIO_NET_F_MRG_RXBUF
+#define VHOST_FEATURE_MQ 22        // VIRTIO_NET_F_MQ
 #define VHOST_FEATURE_LOG_ALL 26   // what the device writes is to be logged
 #define VHOST_FEATURE_EVENT_IDX 29
 #define VHOST_FEATURE_VERSION_1 32

@@ -42,6 +42,14 @@ void vhost_sizes_note(
 	sizes->sum += ring->size;
 }
 
+void vhost_sizes_keep(struct vhost_sizes *sizes, unsigned count)
+{
+	for (unsigned ring = count; ring < VHOST_SIZES_RINGS; ring++) {
+		sizes->sum -= sizes->rings[ring].size;
+		sizes->rings[ring] = (struct vhost_size){0};
+	}
+}
+
 bool vhost_sizes_fit(const struct vhost_sizes *sizes, unsigned index, uint32_t size, bool packed)
 {
 	const struct vhost_size *ring = &sizes->rings[index % VHOST_SIZES_RINGS];

@@ -39,5 +39,8 @@ bool vhost_sizes_admit(const struct vhost_sizes *sizes, uint32_t request, unsign
 void vhost_sizes_note(
 	struct vhost_sizes *sizes, uint32_t request, unsigned ring, uint32_t number, bool packed);
 
+// It has dropped all rings but the first `count`.
+void vhost_sizes_keep(struct vhost_sizes *sizes, unsigned count);
+
 // May the library's functions use a ring of `size`, or one that is not there yet (0)?
 bool vhost_sizes_fit(const struct vhost_sizes *sizes, unsigned ring, uint32_t size, bool packed);

@@ -4,7 +4,6 @@ import os
 import select
 import socket
 import struct
-import tempfile
 import threading
 
 import pytest
@@ -381,6 +380,79 @@ def test_logged_rings_are_not_what_was_said(switch, bridge, alive):
         log.close()
 
 
+def test_rings_that_the_library_has_dropped(switch, bridge, alive):
+    """Of features without several queue pairs it drops all rings but the first two; a third one is
+    then of no size, whatever was said of it before."""
+    with Pair(switch, bridge, start=False, pairs=2) as pair:
+        b, ring = pair.b, pair.b.rings[3]
+        features = b.features | vu.LOG_ALL
+        assert b.hello() and b.set_features(features) and b.set_memory()
+        assert b.set_state(vu.SET_VRING_NUM, 3, 256)
+        assert b.set_features(features)
+        for each in b.rings[:2]:
+            b.start_ring(each)
+            assert b.enable(each)
+        wait_until(lambda: access(switch, "vb") == "library", "the library's functions")
+        ring.available = ring.used = vu.MEMORY - 4
+        ring.descriptors = vu.MEMORY - 16
+        assert b.set_state(vu.SET_VRING_BASE, 3, 65000) is False
+        assert b.set_address(ring) is False
+        b.set_call(ring), b.set_kick(ring), b.enable(ring)
+        os.eventfd_write(ring.kick, 1)
+        # In use they are not dropped: nobody would wait for who is using them.
+        assert b.set_state(vu.SET_VRING_NUM, 3, 64)
+        assert b.set_features(features & ~vu.LOG_ALL) is False
+        b.give_buffers(1)
+        pair.a.transmit(frame())
+        wait_until(b.rings[0].take, "a frame in the ring that is as it should be")
+
+
+def test_memory_that_there_is_no_room_for(switch, bridge, alive):
+    """70 TiB, of which there is not a page, and which can be mapped once, but not twice."""
+    with Pair(switch, bridge) as pair:
+        log = DirtyLog(pair.b)
+        log.start()
+        huge = os.memfd_create("huge")
+        os.ftruncate(huge, 70 << 40)
+        for _ in range(3):
+            assert not pair.b.set_memory(((0, 70 << 40),), file=huge)
+        pair.cross()
+        os.close(huge), log.close()
+
+
+def lingering():
+    """A socket whose last close() waits for what nobody will read."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        sender = socket.create_connection(server.getsockname())
+        reader = server.accept()[0]
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 1000))
+    sender.setblocking(False)
+    try:
+        while True:
+            sender.send(bytes(1 << 20))
+    except BlockingIOError:
+        return sender, reader
+
+
+def test_descriptors_that_are_not_closed_in_time(switch, bridge, alive):
+    """With a message that takes none, one that is refused, and behind one that is."""
+    with Pair(switch, bridge, start=False) as pair:
+        pair.b.close()
+        pair.ends.remove(pair.b)
+        rarp, refused = struct.pack("<IIIQ", vu.SEND_RARP, 1, 8, 0), struct.pack("<III", 28, 1, 0)
+        for messages in ((rarp,), (refused,), (refused, rarp)):
+            switch.wait_state("vb", "listening")
+            with socket.socket(socket.AF_UNIX) as guest:
+                wait_until(lambda: guest.connect_ex(switch.path("vb.sock")) == 0, "vb to listen")
+                sender, reader = lingering()
+                for number, message in enumerate(messages):
+                    last = number == len(messages) - 1
+                    socket.send_fds(guest, [message], [sender.fileno()] if last else [])
+                sender.close()
+                assert pair.a.ask(vu.GET_FEATURES)
+            reader.close()
+
+
 def test_guests_that_keep_the_switch_waiting(switch, bridge, alive):
     """For the rest of a message, or for room for answers: others are served meanwhile."""
     with Pair(switch, bridge, start=False) as pair:
@@ -505,7 +577,7 @@ def test_memory_that_was_never_there(switch, bridge, alive):
     looked at while a message is handled."""
     with Pair(switch, bridge, start=False) as pair:
         assert pair.b.hello()
-        with tempfile.TemporaryFile() as empty:
+        with os.fdopen(os.memfd_create("empty"), "wb") as empty:
             assert not pair.b.set_memory(file=empty.fileno())
             empty.truncate(vu.MEMORY)
             assert pair.b.set_memory(file=empty.fileno())

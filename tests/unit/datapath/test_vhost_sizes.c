@@ -70,6 +70,17 @@ static void test_packed_rings_have_no_places_beyond_their_end(void **state)
 	assert_true(may(VHOST_RING_BASE, 2, 100, true, false));
 }
 
+static void test_rings_that_the_library_drops(void **state)
+{
+	for (unsigned ring = 0; ring < 4; ring++)
+		vhost_sizes_note(&sizes, VHOST_RING_SIZE, ring, 256, false);
+	vhost_sizes_keep(&sizes, 2);
+	assert_true(may(VHOST_RING_ADDRESSES, 1, 0, false, true));
+	assert_false(may(VHOST_RING_ADDRESSES, 2, 0, false, true));
+	assert_false(may(VHOST_RING_STARTS, 3, 0, false, true));
+	assert_int_equal(sizes.sum, 2 * 256);
+}
+
 static void test_what_fits(void **state)
 {
 	assert_true(vhost_sizes_fit(&sizes, 0, 0, false));
@@ -88,6 +99,7 @@ int main(void)
 		cmocka_unit_test_setup(test_all_rings_together_have_a_limit, forget),
 		cmocka_unit_test_setup(test_rings_that_the_library_uses, forget),
 		cmocka_unit_test_setup(test_packed_rings_have_no_places_beyond_their_end, forget),
+		cmocka_unit_test_setup(test_rings_that_the_library_drops, forget),
 		cmocka_unit_test_setup(test_what_fits, forget),
 	};
 
