@@ -3,21 +3,52 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdint.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "datapath/vhost_gate.h"
 
-#define WAITING_MAX 32
+#define THREADS_MAX 32
 
-static unsigned waiting;
+// Threads come when there is something to do, and go when there is nothing any more.
+static struct {
+	pthread_mutex_t lock;
+	int *descriptors; // that no thread has taken yet
+	size_t count, room;
+	unsigned threads;
+} aside = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void *close_it(void *descriptor)
+static void *close_all(void *unused)
 {
-	close((int)(intptr_t)descriptor);
-	__atomic_fetch_sub(&waiting, 1, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&aside.lock);
+	while (aside.count > 0) {
+		int descriptor = aside.descriptors[--aside.count];
+
+		pthread_mutex_unlock(&aside.lock);
+		close(descriptor);
+		pthread_mutex_lock(&aside.lock);
+	}
+	aside.threads--;
+	pthread_mutex_unlock(&aside.lock);
 	return NULL;
+}
+
+// With the lock held. False: there is no memory.
+static bool push(int descriptor)
+{
+	if (aside.count == aside.room) {
+		size_t room = aside.room ? 2 * aside.room : 64;
+		int *larger = realloc(aside.descriptors, room * sizeof(*larger));
+
+		if (!larger)
+			return false;
+		aside.descriptors = larger;
+		aside.room = room;
+	}
+	aside.descriptors[aside.count++] = descriptor;
+	return true;
 }
 
 void foreign_close(int descriptor)
@@ -31,14 +62,21 @@ void foreign_close(int descriptor)
 	}
 	// What it has not sent yet is lost.
 	(void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	if (__atomic_fetch_add(&waiting, 1, __ATOMIC_ACQUIRE) < WAITING_MAX &&
-		pthread_create(&thread, NULL, close_it, (void *)(intptr_t)descriptor) == 0)
+	pthread_mutex_lock(&aside.lock);
+	if (push(descriptor) && aside.threads < THREADS_MAX &&
+		pthread_create(&thread, NULL, close_all, NULL) == 0) {
+		aside.threads++;
 		pthread_detach(thread);
-	else
-		__atomic_fetch_sub(&waiting, 1, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&aside.lock);
 }
 
-unsigned foreign_close_waiting(void)
+bool foreign_close_idle(void)
 {
-	return __atomic_load_n(&waiting, __ATOMIC_ACQUIRE);
+	bool idle;
+
+	pthread_mutex_lock(&aside.lock);
+	idle = aside.count == 0 && aside.threads == 0;
+	pthread_mutex_unlock(&aside.lock);
+	return idle;
 }

@@ -5,9 +5,11 @@
 // made it: a socket of TCP may linger for years, a file of FUSE be flushed when its server likes.
 // The thread that serves all guests must not wait for that.
 
-// Eventfds and memory are closed at once, others by a thread of their own. If many of those wait
-// already, the descriptor stays open. Any thread.
+#include <stdbool.h>
+
+// Eventfds and memory are closed at once, others by some threads beside; while all of those wait,
+// descriptors stay open. Any thread.
 void foreign_close(int descriptor);
 
-// How many are waited for.
-unsigned foreign_close_waiting(void);
+// Are all closed?
+bool foreign_close_idle(void);

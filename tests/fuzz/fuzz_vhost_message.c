@@ -330,7 +330,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vhost_gate_done();
 	close(ends[0]);
 	close(ends[1]);
-	while (foreign_close_waiting() > 0)
+	while (!foreign_close_idle())
 		sched_yield();
 	fuzz_must(descriptors_count() == before, "%u descriptors instead of %u",
 		descriptors_count(), before);

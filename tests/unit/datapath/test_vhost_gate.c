@@ -34,7 +34,7 @@ struct region {
 // What is not closed at once is soon.
 static bool is_open(int fd)
 {
-	while (foreign_close_waiting() > 0)
+	while (!foreign_close_idle())
 		sched_yield();
 	return fcntl(fd, F_GETFD) >= 0;
 }
