@@ -91,15 +91,20 @@ def test_changes_under_way(switch, bridge):
 
 
 def test_kicks_that_are_no_eventfd(switch, bridge):
-    """A guest's descriptor may be any file. Nobody waits for that: the ring is looked at instead."""
+    """A guest's descriptor may be any file. Nobody waits for that: it is refused, or, if the guest says
+    that it has none, the ring is looked at instead."""
     with Pair(switch, bridge) as pair:
         pair.cross()
         for number, wrong in enumerate((*os.pipe(), os.open("/dev/null", os.O_RDWR))):
-            assert pair.a.tell(vu.SET_VRING_KICK, struct.pack("<Q", 1), [wrong])
+            assert not pair.a.tell(vu.SET_VRING_KICK, struct.pack("<Q", 1), [wrong])
             os.close(wrong)
+            assert pair.a.set_kick(pair.a.rings[1])
             wait_until(lambda: access(switch, "va") == "direct", "the ring to be back")
-            wait_asleep(switch, 50)
             pair.cross(number)
+        assert pair.a.tell(vu.SET_VRING_KICK, struct.pack("<Q", 1 | 0x100))
+        wait_until(lambda: access(switch, "va") == "direct", "the ring to be back")
+        wait_asleep(switch, 50)
+        pair.cross(9)
 
 
 def test_frames_circle_as_before(switch, bridge):
