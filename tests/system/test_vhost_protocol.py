@@ -451,9 +451,10 @@ def test_descriptors_that_are_not_closed_in_time(switch, bridge, alive):
                         socket.send_fds(guest, [message], [sender.fileno()] if last else [])
                     except BrokenPipeError:
                         pass  # it has hung up already
-                sender.close()
+                # If the switch did not get it, this is the last close(), which waits.
+                threading.Thread(target=sender.close, daemon=True).start()
                 assert pair.a.ask(vu.GET_FEATURES)
-            reader.close()
+            reader.close()  # ends all waiting
 
 
 def test_guests_that_keep_the_switch_waiting(switch, bridge, alive):
