@@ -132,7 +132,9 @@ static int answer_ms(const struct cli *cli, const struct vsctl_line *line)
 {
 	int most = cli->timeout_ms;
 
-	for (size_t i = 0; i < line->count && !cli->timeout_given; i++) {
+	if (cli->timeout_given)
+		return most;
+	for (size_t i = 0; i < line->count; i++) {
 		int wanted = line->requests[i].command->answer_ms;
 
 		most = wanted > most ? wanted : most;
