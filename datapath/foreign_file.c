@@ -1,16 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "datapath/foreign_close.h"
+#include "datapath/foreign_file.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "datapath/vhost_gate.h"
-
 #define THREADS_MAX 32
+
+bool foreign_is_eventfd(int descriptor)
+{
+	char path[32], target[32];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+	length = readlink(path, target, sizeof(target) - 1);
+	if (length < 0)
+		return true; // there is no /proc to ask
+	target[length] = '\0';
+	return strcmp(target, "anon_inode:[eventfd]") == 0;
+}
+
+bool foreign_is_memory(int descriptor)
+{
+	return fcntl(descriptor, F_GET_SEALS) >= 0;
+}
+
+// --- Closing ---
 
 // Threads come when there is something to do, and go when there is nothing any more.
 static struct {
@@ -56,7 +76,7 @@ void foreign_close(int descriptor)
 	const struct linger none = {.l_onoff = 1};
 	pthread_t thread;
 
-	if (vhost_gate_is_eventfd(descriptor) || vhost_gate_is_memory(descriptor)) {
+	if (foreign_is_eventfd(descriptor) || foreign_is_memory(descriptor)) {
 		close(descriptor);
 		return;
 	}

@@ -10,8 +10,8 @@
 
 #include <rte_vhost.h>
 
+#include "datapath/foreign_file.h"
 #include "datapath/vhost_features.h"
-#include "datapath/vhost_gate.h"
 #include "datapath/vhost_sizes.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
@@ -53,7 +53,7 @@ bool vhost_memory_take(struct guest_memory *memory, int library)
 // A descriptor of our own, or -1.
 static int eventfd_take(int descriptor)
 {
-	return descriptor >= 0 && vhost_gate_is_eventfd(descriptor)
+	return descriptor >= 0 && foreign_is_eventfd(descriptor)
 		       ? fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
 		       : -1;
 }

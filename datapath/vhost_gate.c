@@ -2,7 +2,6 @@
 #include "datapath/vhost_gate.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -10,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "datapath/foreign_close.h"
+#include "datapath/foreign_file.h"
 
 #define REQUESTS 48
 #define RINGS 256 // of the library
@@ -55,30 +54,12 @@ static void fds_close(const struct message *message)
 	*message->count = 0;
 }
 
-bool vhost_gate_is_eventfd(int descriptor)
-{
-	char path[32], target[32];
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
-	length = readlink(path, target, sizeof(target) - 1);
-	if (length < 0)
-		return true; // there is no /proc to ask
-	target[length] = '\0';
-	return strcmp(target, "anon_inode:[eventfd]") == 0;
-}
-
-bool vhost_gate_is_memory(int descriptor)
-{
-	return fcntl(descriptor, F_GET_SEALS) >= 0;
-}
-
 // Memory of `end` bytes at least.
 static bool is_memory(int descriptor, uint64_t end)
 {
 	struct stat status;
 
-	return vhost_gate_is_memory(descriptor) && fstat(descriptor, &status) == 0 &&
+	return foreign_is_memory(descriptor) && fstat(descriptor, &status) == 0 &&
 	       (uint64_t)status.st_size >= end;
 }
 
@@ -107,28 +88,24 @@ static bool no_descriptors(const struct message *message)
 	return true;
 }
 
-// The library closes them, now or later.
-static bool all_are(const struct message *message, bool (*good)(int descriptor))
+// All of one kind, or none: the library closes them, now or later.
+static bool fds_keep(const struct message *message, bool (*is_good)(int descriptor))
 {
 	for (unsigned i = 0; i < *message->count; i++) {
-		if (!good(message->fds[i]))
-			return false;
+		if (!is_good(message->fds[i]))
+			fds_close(message);
 	}
 	return true;
 }
 
 static bool eventfds(const struct message *message)
 {
-	if (!all_are(message, vhost_gate_is_eventfd))
-		fds_close(message);
-	return true;
+	return fds_keep(message, foreign_is_eventfd);
 }
 
 static bool unix_sockets(const struct message *message)
 {
-	if (!all_are(message, is_unix_socket))
-		fds_close(message);
-	return true;
+	return fds_keep(message, is_unix_socket);
 }
 
 static bool refused(const struct message *message)
@@ -169,7 +146,7 @@ static bool ring_call(const struct message *message)
 	for (unsigned i = 0; i < *message->count; i++) {
 		int *fd = &message->fds[i], flags;
 
-		if (!vhost_gate_is_eventfd(*fd)) {
+		if (!foreign_is_eventfd(*fd)) {
 			foreign_close(*fd);
 			*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 			if (*fd < 0)

@@ -13,7 +13,7 @@
 //   that does not begin where its file does is written to at the wrong place; it maps more of a
 //   file than there is, or, where it cannot map, goes on with rings in what it has unmapped; it
 //   writes to whatever comes as an eventfd, and waits; and it closes what it does not want, however
-//   long that takes (foreign_close.h).
+//   long that takes (foreign_file.h).
 //
 // The library has no hook before it reads a message. It calls recvmsg() for the header, so there is
 // a recvmsg() of ours in vhost_receive.c, which asks this. Pure, but for the descriptors.
@@ -46,13 +46,6 @@ extern __thread int vhost_gate_socket;
 // Memory that was refused with the last message on this thread.
 extern __thread bool vhost_gate_memory_refused;
 
-// Nobody but the kernel has a say in such: a memfd, a file of tmpfs or of hugetlbfs.
-bool vhost_gate_is_memory(int descriptor);
-
 // Keep the library from hearing guests, or let it: while it notes a new connection of which its
 // thread may hear already, and which that may end.
 void vhost_gate_hold(bool on);
-
-// Is it an eventfd? Another file may be one that blocks whoever writes to it or waits for it,
-// whatever its flags say (FUSE's do).
-bool vhost_gate_is_eventfd(int descriptor);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/steady_clock.h"
-#include "datapath/foreign_close.h"
+#include "datapath/foreign_file.h"
 
 // recvmsg(2), for the vhost library: the program's own functions come before those of the C
 // library. Nobody else in it reads messages of this form.

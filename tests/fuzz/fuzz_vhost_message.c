@@ -23,7 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "datapath/foreign_close.h"
+#include "datapath/foreign_file.h"
 #include "datapath/vhost_gate.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -221,7 +221,7 @@ static void call_must_not_wait(int file)
 	uint64_t one = 1;
 	ssize_t length = write(file, &one, sizeof(one));
 
-	fuzz_must(vhost_gate_is_eventfd(file), "not an eventfd");
+	fuzz_must(foreign_is_eventfd(file), "not an eventfd");
 	fuzz_must(fcntl(file, F_GETFL) & O_NONBLOCK, "it blocks");
 	fuzz_must(length == sizeof(one) || errno == EAGAIN, "%s", strerror(errno));
 }

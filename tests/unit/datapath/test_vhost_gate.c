@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "datapath/foreign_close.h"
+#include "datapath/foreign_file.h"
 
 #define MEMORY 65536
 
@@ -225,7 +225,7 @@ static void test_interrupts(void **state)
 	fds[0] = pair[1];
 	assert_true(say(SET_VRING_CALL, &ring, 8, fds, &count));
 	assert_int_equal(count, 1);
-	assert_true(vhost_gate_is_eventfd(fds[0]));
+	assert_true(foreign_is_eventfd(fds[0]));
 	assert_int_equal(eventfd_write(fds[0], UINT64_MAX - 1), 0);
 	assert_int_equal(eventfd_write(fds[0], 1), -1);
 	close(fds[0]);
